@@ -1,0 +1,2 @@
+//! A bare server.
+fn main() {}

@@ -1,0 +1,1 @@
+//! How the rooms know each other: service traits, wire types, the closed list of error codes.

@@ -1,0 +1,1 @@
+//! Base A: what a person owes. The most secret of the three.

@@ -1,0 +1,1 @@
+//! The answer about a CPF, composed from the three bases inside one budget.

@@ -1,0 +1,1 @@
+//! Base C: what happened lately. The fastest of the three.

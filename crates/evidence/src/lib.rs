@@ -1,0 +1,1 @@
+//! Who saw what, when and why: durable before the answer leaves, kept once.

@@ -1,0 +1,2 @@
+//! The dossier of a CPF, from one binary.
+fn main() {}

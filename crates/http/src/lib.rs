@@ -1,0 +1,1 @@
+//! The shell every role is served in.

@@ -1,0 +1,1 @@
+//! One versioned document per person: the store under debts and score.

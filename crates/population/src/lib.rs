@@ -1,0 +1,1 @@
+//! Synthetic people, each a pure function of (seed, number).

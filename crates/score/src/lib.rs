@@ -1,0 +1,1 @@
+//! Base B: what a person owns and earns, and the score computed from it.

@@ -1,0 +1,1 @@
+//! What makes a CPF unreadable at rest: keys, sealed bodies, blind indexes.

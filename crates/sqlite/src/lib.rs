@@ -1,0 +1,1 @@
+//! SQLite as ficha uses it: one writer with grouped commits, a reader per thread, migrations.
