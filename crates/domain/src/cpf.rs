@@ -150,7 +150,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_cpf() {
-        for text in ["", "5299822472", "529982247255", "529-982-247.25", "５２９９８２２４７２５", "5299822472x", "529.982.247-2."] {
+        for text in [
+            "",
+            "5299822472",
+            "529982247255",
+            "529-982-247.25",
+            "５２９９８２２４７２５",
+            "5299822472x",
+            "529.982.247-2.",
+        ] {
             assert_eq!(strict(text), Err(CpfError::Form), "{text}");
         }
         assert_eq!(strict("52998224724"), Err(CpfError::CheckDigits));

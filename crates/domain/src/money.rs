@@ -58,7 +58,8 @@ impl FromStr for Money {
         }
         let whole: i64 = whole.parse().map_err(|_| MoneyError::Range)?;
         let decimals: i64 = format!("{decimals:0<2}").parse().map_err(|_| MoneyError::Form)?;
-        let cents = whole.checked_mul(100).and_then(|cents| cents.checked_add(decimals)).ok_or(MoneyError::Range)?;
+        let cents =
+            whole.checked_mul(100).and_then(|cents| cents.checked_add(decimals)).ok_or(MoneyError::Range)?;
         Self::from_cents(if negative { -cents } else { cents })
     }
 }
@@ -129,9 +130,13 @@ mod tests {
 
     #[test]
     fn reads_texts_and_numbers() {
-        for (json, text) in
-            [("\"1000.00\"", "1000.00"), ("12", "12.00"), ("12.5", "12.50"), ("0.07", "0.07"), ("\"-3.1\"", "-3.10")]
-        {
+        for (json, text) in [
+            ("\"1000.00\"", "1000.00"),
+            ("12", "12.00"),
+            ("12.5", "12.50"),
+            ("0.07", "0.07"),
+            ("\"-3.1\"", "-3.10"),
+        ] {
             assert_eq!(serde_json::from_str::<Money>(json).unwrap().to_string(), text);
         }
     }
@@ -147,7 +152,9 @@ mod tests {
 
     #[test]
     fn shortest_is_as_the_seed_writes_it() {
-        for (text, shortest) in [("12.00", "12"), ("12.50", "12.5"), ("0.00", "0"), ("100.07", "100.07"), ("-1.10", "-1.1")] {
+        for (text, shortest) in
+            [("12.00", "12"), ("12.50", "12.5"), ("0.00", "0"), ("100.07", "100.07"), ("-1.10", "-1.1")]
+        {
             assert_eq!(text.parse::<Money>().unwrap().to_shortest(), shortest);
         }
     }

@@ -1,0 +1,206 @@
+//! What other systems send to feed the bases: the seed's words and shapes.
+//!
+//! Fields that the seed's own answers have and that ficha decides (`id` of a person, `customer`, `_cls`) may be sent
+//! back and are ignored, as is every unknown field.
+
+use ficha_domain::{Cpf, Money, ObjectId, parse_instant};
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A person of base A.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DebtsPerson {
+    /// If sent in a body, it must be the CPF of the path.
+    pub cpf: Option<String>,
+    /// Full name.
+    pub name: String,
+    /// Postal address, one line.
+    pub address: String,
+    /// Debts; none is fine.
+    #[serde(default)]
+    pub debts: Vec<Debt>,
+}
+
+/// A debt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debt {
+    /// Given by ficha; sent back, it names the debt that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
+    /// What is owed.
+    pub value: Money,
+    /// Due date.
+    #[serde(deserialize_with = "day")]
+    pub date: Date,
+}
+
+/// A person of base B.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ScorePerson {
+    /// If sent in a body, it must be the CPF of the path.
+    pub cpf: Option<String>,
+    /// Full name.
+    pub name: String,
+    /// Postal address, one line.
+    pub address: String,
+    /// Birth, an instant in UTC as the seed has it; unknown is fine.
+    #[serde(default, deserialize_with = "optional_instant")]
+    pub date_birth: Option<Timestamp>,
+    /// Assets.
+    #[serde(default)]
+    pub patrimonies: Vec<Valued>,
+    /// Sources of income, a month.
+    #[serde(default)]
+    pub sources_income: Vec<Valued>,
+}
+
+/// An asset or a source of income.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Valued {
+    /// What it is worth, or pays a month.
+    pub value: Money,
+    /// What it is.
+    pub description: String,
+}
+
+/// A movement of base C.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Movement {
+    /// Given by ficha when it is left out.
+    #[serde(default)]
+    pub id: Option<ObjectId>,
+    /// Whose.
+    pub cpf: String,
+    /// What it was.
+    #[serde(default)]
+    pub description: String,
+    /// How much; old rows without it read as 0.
+    #[serde(default)]
+    pub value: Money,
+    /// When.
+    #[serde(deserialize_with = "instant")]
+    pub date: Timestamp,
+    /// Which way it went.
+    #[serde(default, rename = "type")]
+    pub kind: MovementKind,
+    /// How it was paid.
+    #[serde(default, rename = "PaymentType")]
+    pub payment_type: PaymentType,
+}
+
+/// Which way money went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MovementKind {
+    /// To the person.
+    Credit,
+    /// From the person.
+    Debit,
+    /// Old rows do not say.
+    #[default]
+    #[serde(rename = "")]
+    Unknown,
+}
+
+impl MovementKind {
+    /// As written in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Credit => "Credit",
+            Self::Debit => "Debit",
+            Self::Unknown => "",
+        }
+    }
+}
+
+/// How something was paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaymentType {
+    /// Credit card.
+    CreditCard,
+    /// Debit card.
+    DebitCard,
+    /// Boleto.
+    PaymentSlip,
+    /// Cash or transfer.
+    Money,
+    /// Old rows do not say.
+    #[default]
+    #[serde(rename = "")]
+    Unknown,
+}
+
+impl PaymentType {
+    /// As written in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CreditCard => "CreditCard",
+            Self::DebitCard => "DebitCard",
+            Self::PaymentSlip => "PaymentSlip",
+            Self::Money => "Money",
+            Self::Unknown => "",
+        }
+    }
+}
+
+/// A person with the CPF already read: what [`crate::Ingest`] takes for bases A and B.
+#[derive(Clone, Debug)]
+pub struct Of<Person> {
+    /// Whose.
+    pub cpf: Cpf,
+    /// What is known.
+    pub person: Person,
+}
+
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    const FORM: &str = "a day is written 2026-11-22";
+    let text = String::deserialize(deserializer)?;
+    // Only the form of the contract: jiff itself would take an instant and drop its time.
+    if text.len() != 10 {
+        return Err(serde::de::Error::custom(FORM));
+    }
+    text.parse().map_err(|_| serde::de::Error::custom(FORM))
+}
+
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    parse_instant(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Option::<String>::deserialize(deserializer)?
+        .map(|text| parse_instant(&text).map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_seeds_examples() {
+        let debts: DebtsPerson = serde_json::from_str(
+            r#"{"id":1,"debts":[{"id":3,"value":"1000.00","date":"2018-07-07","customer":3}],"cpf":"06134332991","name":"Teste","address":"Rua Joaquina"}"#,
+        )
+        .unwrap();
+        assert_eq!(debts.debts[0].value.to_string(), "1000.00");
+        let score: ScorePerson = serde_json::from_str(
+            r#"{"id":"5b44a7f588c87a08fc450d98","cpf":"06934332991","date_birth":"2018-07-09T22:11:33.800000Z","name":"Teste","address":"Rua blaba","patrimonies":[{"value":"1000.00","description":"Carro","_cls":"PatrimonyDocument"}],"sources_income":[],"_cls":"CustomerDocument"}"#,
+        )
+        .unwrap();
+        assert_eq!(score.patrimonies[0].description, "Carro");
+        let movement: Movement = serde_json::from_str(
+            r#"{"id":"5b3e4175c43bfd2b780afeba","description":"debito bancário","value":0,"date":"2011-10-05T11:48:00-03:00","cpf":"06934332997","type":"","PaymentType":""}"#,
+        )
+        .unwrap();
+        assert_eq!(movement.kind, MovementKind::Unknown);
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_repeated_in_its_error() {
+        let error = serde_json::from_str::<Debt>(r#"{"value":"João 529","date":"2018-07-07"}"#).unwrap_err();
+        assert!(!error.to_string().contains("João"), "{error}");
+        let error = serde_json::from_str::<Debt>(r#"{"value":"1","date":"7/7/18 João"}"#).unwrap_err();
+        assert!(error.to_string().starts_with("a day is written"), "{error}");
+    }
+}
