@@ -3,7 +3,8 @@
 //! Fields that the seed's own answers have and that ficha decides (`id` of a person, `customer`, `_cls`) may be sent
 //! back and are ignored, as is every unknown field.
 
-use ficha_domain::{Cpf, Money, ObjectId, parse_instant};
+use crate::Problem;
+use ficha_domain::{Cpf, CpfValidation, Money, ObjectId, parse_instant};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -151,6 +152,34 @@ pub struct Of<Person> {
     pub cpf: Cpf,
     /// What is known.
     pub person: Person,
+}
+
+/// A body may name the CPF of its path, and no other.
+///
+/// # Errors
+/// `invalid_field`.
+pub fn check_same_cpf(cpf: Cpf, sent: Option<&str>) -> Result<(), Problem> {
+    let same = |text| Cpf::parse(text, CpfValidation::Format) == Ok(cpf);
+    if sent.is_none_or(same) {
+        Ok(())
+    } else {
+        Err(Problem::field("cpf", "is the CPF of the path, or left out"))
+    }
+}
+
+/// A text has so many characters, none of them a control character.
+///
+/// # Errors
+/// `invalid_field`, which names the field.
+pub fn check_text(field: &str, text: &str, least: usize, most: usize) -> Result<(), Problem> {
+    let chars = text.chars().count();
+    if !(least..=most).contains(&chars) || text.chars().any(char::is_control) {
+        return Err(Problem::field(
+            field,
+            format!("takes {least} to {most} characters, without control characters"),
+        ));
+    }
+    Ok(())
 }
 
 fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {

@@ -183,7 +183,7 @@ mod tests {
         fn agrees_with_another_implementation(base in 0_u64..1_000_000_000, wrong in 0_u64..100) {
             let cpf = Cpf::from_base(base).unwrap();
             prop_assert!(cpf_cnpj::cpf::validate(&cpf.to_string()) || cpf.is_repeated());
-            let other = format!("{:09}{wrong:02}", base);
+            let other = format!("{base:09}{wrong:02}");
             prop_assert_eq!(strict(&other).is_ok(), cpf_cnpj::cpf::validate(&other));
         }
 

@@ -54,12 +54,15 @@ impl Default for Limits {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, StateInformationMiddleware>;
 
+/// A client's quota and what counts it.
+type Limited = (u32, Arc<Limiter>);
+
 /// Clients whose limiters are kept at once; beyond it all are forgotten, which errs on the client's side.
 const CLIENTS: usize = 100_000;
 
 pub(crate) struct RateLimits {
     default: u32,
-    clients: Mutex<HashMap<Arc<str>, (u32, Arc<Limiter>)>>,
+    clients: Mutex<HashMap<Arc<str>, Limited>>,
 }
 
 /// What a client is told of its limit (draft-ietf-httpapi-ratelimit-headers-11).

@@ -4,8 +4,9 @@ use crate::arithmetic::{exp, ln, normal_quantile};
 
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What the draws are for. Each attribute draws from its own stream, so that one more draw here changes nothing
-/// there. The numbers are part of the function: new streams take new ones, old ones are never given again.
+/// What the draws are for. Each attribute draws from its own stream, so that one more draw here changes
+/// nothing there. The numbers are part of the function: new streams take new ones, old ones are never given
+/// again.
 #[derive(Clone, Copy)]
 pub(crate) enum Stream {
     Numbering = 1,
@@ -35,9 +36,9 @@ impl Draws {
         mix(self.0)
     }
 
-    /// Strictly between 0 and 1.
+    /// Strictly between 0 and 1: 52 bits and a half, which an `f64` holds without rounding up to 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) * (1.0 / (1_u64 << 53) as f64)
+        ((self.next() >> 12) as f64 + 0.5) * (1.0 / (1_u64 << 52) as f64)
     }
 
     /// A whole number from 0 up to and without `bound`.
@@ -72,7 +73,14 @@ impl Draws {
         median * exp(sigma * normal_quantile(self.unit()))
     }
 
-    /// A negative binomial count: the sum of `shape` geometric ones. The smaller the shape, the longer the tail.
+    /// A lognormal amount of which the mean is known, and the share of amounts below it.
+    pub(crate) fn lognormal_of_mean(&mut self, mean: f64, sigma: f64) -> (f64, f64) {
+        let rank = self.unit();
+        (mean * exp(sigma * normal_quantile(rank) - sigma * sigma / 2.0), rank)
+    }
+
+    /// A negative binomial count: the sum of `shape` geometric ones. The smaller the shape, the longer the
+    /// tail.
     pub(crate) fn negative_binomial(&mut self, mean: f64, shape: u32) -> usize {
         let one = mean / f64::from(shape);
         let slope = 1.0 / ln(one / (1.0 + one));

@@ -1,20 +1,22 @@
 //! From a person's number to a CPF, one to one.
 //!
-//! The ninth digit is the fiscal region. Each block of a thousand consecutive numbers holds every region exactly as
-//! often as its share of the population; the person's rank among all people of the region is then shuffled over
-//! the region's eight-digit sequences. Nothing is stored, nothing is tried twice.
+//! The ninth digit is the fiscal region. Each block of a thousand consecutive numbers holds every region
+//! exactly as often as its share of the population; the person's rank among all people of the region is then
+//! shuffled over the region's eight-digit sequences. Nothing is stored.
 
 use crate::draws::{Stream, key, mix};
 use ficha_domain::Cpf;
 
-/// People of each fiscal region (the ninth digit) among a thousand: the 2022 census (IBGE; 203,080,756 people,
-/// summed from [`STATES`](crate::states::STATES)), rounded by largest remainder so that they make a thousand.
+/// People of each fiscal region (the ninth digit) among a thousand: the 2022 census (IBGE; 203,080,756
+/// people, summed from [`STATES`](crate::states::STATES)), rounded by largest remainder so that they make a
+/// thousand.
 const PER_THOUSAND: [u64; 10] = [53, 88, 78, 93, 96, 80, 101, 98, 219, 94];
 
 /// Coprime to a thousand: neighbours in number live in different regions.
 const STRIDE: u64 = 617;
 
-/// Sequences of a region: 00000000 to 99999999 without the one that would repeat the region's digit throughout.
+/// Sequences of a region: 00000000 to 99999999 without the one that would repeat the region's digit
+/// throughout.
 const SEQUENCES: u64 = 99_999_999;
 
 /// Distinct numbers: whole blocks until the largest region runs out of sequences.
@@ -54,7 +56,8 @@ fn permute(key: u64, mut index: u64) -> u64 {
     }
 }
 
-/// Six rounds over two halves of four decimal digits: a bijection of eight digits, whatever the rounds mix in.
+/// Six rounds over two halves of four decimal digits: a bijection of eight digits, whatever the rounds mix
+/// in.
 fn feistel(key: u64, index: u64) -> u64 {
     const HALF: u64 = 10_000;
     let (mut left, mut right) = (index / HALF, index % HALF);
@@ -95,7 +98,8 @@ mod tests {
 
     #[test]
     fn nobody_shares_a_cpf() {
-        let ranges = [0..200_000, 109_000_000..109_100_000, 219_900_000..220_000_000, CAPACITY - 50_000..CAPACITY];
+        let ranges =
+            [0..200_000, 109_000_000..109_100_000, 219_900_000..220_000_000, CAPACITY - 50_000..CAPACITY];
         let mut seen = HashSet::new();
         for number in ranges.into_iter().flatten() {
             let (cpf, region) = cpf(42, number);
@@ -118,7 +122,11 @@ mod tests {
         }
 
         #[test]
-        fn different_numbers_have_different_cpfs(seed: u64, one in 0..220_000_000_u64, other in 0..220_000_000_u64) {
+        fn different_numbers_have_different_cpfs(
+            seed: u64,
+            one in 0..220_000_000_u64,
+            other in 0..220_000_000_u64,
+        ) {
             prop_assert_eq!(one == other, cpf(seed, one).0 == cpf(seed, other).0);
         }
 

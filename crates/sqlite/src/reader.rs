@@ -8,7 +8,7 @@ use crate::database::{Error, Inner, connect};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -52,10 +52,10 @@ pub(crate) fn with_reader<T>(
     read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     READERS.with_borrow_mut(|readers| {
-        if !readers.contains_key(&database.number) {
-            readers.insert(database.number, Reader::open(database)?);
-        }
-        let Some(reader) = readers.get_mut(&database.number) else { unreachable!("inserted above") };
+        let reader = match readers.entry(database.number) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Reader::open(database)?),
+        };
         reader.renew(database.commits.load(Ordering::Acquire))?;
         let result = read(&reader.connection);
         if !KEEPS.get() || result.is_err() {
