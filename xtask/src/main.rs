@@ -1,2 +1,76 @@
-//! What a developer types.
-fn main() {}
+//! What a developer types: `cargo xtask <demo|test|bench|tidy|openapi|ci>`.
+//!
+//! # To add a command
+//! One module with an `Args` (clap) and a `run` that returns the exit code; one line in [`Task`]. A command
+//! starts other programs and reads what they say; what ficha itself can do belongs in the binary, where an
+//! operator finds it.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is where these commands answer")]
+
+mod bench;
+mod cargo;
+mod ci;
+mod demo;
+mod openapi;
+mod server;
+mod stopwatch;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The developer's commands of ficha.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds ficha and serves a synthetic population (`ficha demo`).
+    Demo(demo::Args),
+    /// Runs every test and ends with a line "N passed, N failed, N skipped".
+    Test(test::Args),
+    /// Measures ficha against a bare server that returns the same bytes.
+    Bench(bench::Args),
+    /// Checks the project's own rules: arrows between rooms, sizes, leftovers.
+    Tidy,
+    /// Writes the OpenAPI documents into openapi/, or checks that they are current.
+    Openapi(openapi::Args),
+    /// Everything that must hold before a change lands; ends like `test`.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse().task).unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Tidy => tidy::run(),
+        Task::Openapi(args) => openapi::run(&args),
+        Task::Ci => ci::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

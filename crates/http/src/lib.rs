@@ -1,7 +1,7 @@
 //! The shell every role is served in: who asks, why, how much; what is answered, recorded, logged, counted.
 //!
 //! # To add a route
-//! ```ignore
+//! ```text
 //! /// One sentence: it is the operation's summary in `/docs`.
 //! #[utoipa::path(get, path = "/divida/{cpf}", tag = "debts", params(PathCpf),
 //!     responses((status = 200, body = DebtsAnswer)), security(("oauth2" = ["debts:read"])))]

@@ -1,0 +1,73 @@
+//! A process that ends with its owner.
+
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// How long a server may take to put its things in order.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A child that is told to stop, by its id, when this value goes: also on the way out of an error.
+pub(crate) struct Server {
+    child: Option<Child>,
+    id: u32,
+}
+
+impl Server {
+    /// Starts the program; what `take` takes from the child (its output) is the caller's.
+    pub(crate) fn start<T>(
+        command: &mut Command,
+        take: impl FnOnce(&mut Child) -> Option<T>,
+    ) -> Result<(Self, T)> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command.spawn().with_context(|| format!("{name} did not start"))?;
+        let taken = take(&mut child);
+        let server = Self { id: child.id(), child: Some(child) };
+        Ok((server, taken.with_context(|| format!("{name} has no output to read"))?))
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        signal(self.id, "-TERM");
+        let (gone, wait) = mpsc::channel();
+        thread::spawn(move || gone.send(child.wait().is_ok()));
+        if wait.recv_timeout(GRACE).is_err() {
+            signal(self.id, "-KILL");
+            let _ = wait.recv();
+        }
+    }
+}
+
+/// The id stays the child's until it is waited for, so nobody else can be hit.
+fn signal(id: u32, name: &str) {
+    let _ = Command::new("kill").args([name, &id.to_string()]).status();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[test]
+    fn a_server_ends_with_its_value() {
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let pipes = |child: &mut Child| Some((child.stdin.take()?, child.stdout.take()?));
+        let (server, (_open_input, mut output)) = Server::start(&mut cat, pipes).unwrap();
+        assert_ne!(server.id(), 0);
+        drop(server);
+        assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0, "its output is closed: it is gone");
+    }
+}
