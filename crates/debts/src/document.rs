@@ -124,10 +124,16 @@ pub(crate) fn check(cpf: Cpf, sent: &DebtsPerson) -> Result<(), Problem> {
     ficha_contract::wire::check_same_cpf(cpf, sent.cpf.as_deref())?;
     ficha_contract::wire::check_text("name", &sent.name, 1, NAME_CHARS)?;
     ficha_contract::wire::check_text("address", &sent.address, 0, ADDRESS_CHARS)?;
-    if sent.debts.len() > DEBTS {
+    check_count(sent.debts.len())?;
+    sent.debts.iter().enumerate().try_for_each(|(at, debt)| check_debt(&format!("debts[{at}].value"), debt))
+}
+
+/// How many debts a person may have.
+pub(crate) fn check_count(count: usize) -> Result<(), Problem> {
+    if count > DEBTS {
         return Err(Problem::field("debts", format!("takes at most {DEBTS} debts")));
     }
-    sent.debts.iter().enumerate().try_for_each(|(at, debt)| check_debt(&format!("debts[{at}].value"), debt))
+    Ok(())
 }
 
 /// The bounds of one debt.

@@ -66,6 +66,7 @@ impl Debts {
         self.0
             .change(cpf, condition, move |id, current, numbers| {
                 let mut document = Document::read(current.ok_or(NOBODY)?)?;
+                document::check_count(document.debts.len() + 1)?;
                 let debt = Document::new_debt(id, &sent, numbers)?;
                 let answer = serde_json::to_string(&debt).map_err(Problem::internal)?;
                 document.debts.push(debt);

@@ -1,1 +1,38 @@
-//! Base C: what happened lately. The fastest of the three.
+//! Base C: what happened lately. The fastest of the three, and still bank-secret data.
+//!
+//! Rooms: `api` (routes) · [`Events`] (the service) · [`MovementStore`] (what an engine promises, with the suite that
+//! checks it) · `store/sqlite`.
+//!
+//! `GET /evento/{cpf}` and the dossier's section are one point read: every write leaves a **hot record** behind, the
+//! ready JSON of the person. Only the latest consultation is put in at the moment of answering, because it comes from
+//! the record of consultations ([`ficha_contract::Evidence`]) and changes with every answer.
+//!
+//! # To add a field to the answers
+//! Its place in `shape`, its column in a new migration of `store/sqlite`, and one more in `hot::LAYOUT`, so that the
+//! hot records are made anew when the new version opens the file.
+//!
+//! # To add a filter
+//! A field of `api::query::MovementQuery` and of [`Selection`]; each store honours it; a promise in `store::suite`.
+//!
+//! # To add an engine
+//! A module below `store`, an `impl MovementStore`, and one line `contract_suite!` in its tests.
+
+mod api;
+mod fold;
+mod hot;
+mod movement;
+mod service;
+mod shape;
+mod store;
+mod zone;
+
+pub use api::{EventsApi, routes};
+pub use movement::{Movement, check, derived_id};
+pub use service::{Consultations, Events, EventsSettings, OpenError, Record};
+pub use store::{
+    Change, LastPurchase, MovementStore, Position, Selection, SqliteMovements, Write, WriteRefused,
+};
+pub use zone::{UnknownZone, Zone};
+
+#[cfg(test)]
+mod testing;

@@ -1,2 +1,85 @@
-//! The dossier of a CPF, from one binary.
-fn main() {}
+//! **ficha**: the dossier of a CPF, from one binary.
+//!
+//! `cli` says what can be typed, `commands` does it, `wiring` puts the rooms together and is the only place that
+//! chooses an engine, `config` reads the settings, `folder` keeps everything in one place.
+//!
+//! # To add a command
+//! A variant in `cli::Command`, a module in `commands`, an arm in [`run`]. Machine output goes to stdout, people's to
+//! stderr; exit codes are 0 done, 1 failed, 2 wrong usage.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod cli;
+mod commands;
+mod config;
+mod folder;
+mod load;
+mod progress;
+mod wiring;
+mod world;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use cli::{Cli, Command, Key};
+use commands::{client, demo, doctor, dossier, generate, openapi, ready, serve};
+use config::Config;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ficha: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<bool> {
+    let mut config = Config::load(cli.config.as_deref())?;
+    if let Some(dir) = cli.dir {
+        config.dir = dir;
+    }
+    let filter =
+        EnvFilter::try_new(&config.log).context("`log` takes a filter such as info or ficha=debug")?;
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A worker keeps its read snapshot between requests, and lets go of it when it goes to sleep.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_start(ficha_sqlite::keep_snapshots_on_this_thread)
+        .on_thread_park(ficha_sqlite::release_snapshots)
+        .build()
+        .context("the runtime cannot be started")?;
+    runtime.block_on(async { tokio::spawn(run(cli.command, config)).await.context("the command panicked")? })
+}
+
+async fn run(command: Command, config: Config) -> Result<bool> {
+    let world = world::system();
+    match command {
+        Command::Demo(args) => demo::run(&args, config, &world).await?,
+        Command::Serve => serve::run(config, &world).await?,
+        Command::Generate(args) => generate::run(&args, &world)?,
+        Command::Dossier(args) => return dossier::run(&args, &config, &world).await,
+        Command::Client(command) => client::run(&command, &config, &world).await?,
+        Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,
+        Command::Migrate => migrate(&config, &world).await?,
+        Command::Doctor => return doctor::run(&config, &world).await,
+        Command::Openapi { out } => openapi::run(&out, config, &world).await?,
+        Command::Healthcheck => drop(ready(&folder::Folder::open(&config.dir)?).await?),
+    }
+    Ok(true)
+}
+
+/// Opening a store brings it up to this version.
+async fn migrate(config: &Config, world: &ficha_domain::World) -> Result<()> {
+    let folder = folder::Folder::open(&config.dir)?;
+    let _lock = folder.lock()?.ok_or_else(|| folder::taken(&folder))?;
+    wiring::App::open(config, &folder, world).await?.evidence.close().await?;
+    Ok(())
+}

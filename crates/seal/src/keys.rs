@@ -40,6 +40,11 @@ impl RootKey {
         assert!(filled.is_ok(), "HKDF derives keys of {N} bytes");
         derived
     }
+
+    /// A key from which others are derived, derived from this one.
+    pub(crate) fn derive_root(&self, labels: &[&[u8]]) -> Self {
+        Self(self.derive(labels))
+    }
 }
 
 impl fmt::Debug for RootKey {
@@ -158,6 +163,12 @@ impl Keyring {
     #[must_use]
     pub fn vault(&self, name: &'static str) -> Vault {
         Vault::derive(&self.0, name)
+    }
+
+    /// 32 bytes for a use that seals nothing, such as blinding what need not be found under older keys.
+    #[must_use]
+    pub fn secret(&self, name: &'static str) -> [u8; 32] {
+        *self.0[0].derive(&[name.as_bytes(), b" secret"])
     }
 }
 

@@ -25,6 +25,8 @@ struct VaultKey {
     check: [u8; 16],
     index: hmac::Key,
     aead: std::sync::Arc<LessSafeKey>,
+    /// What [`Vault::derive_for`] derives from; seals nothing itself.
+    inner: RootKey,
 }
 
 /// What a row is looked up by instead of a CPF: nobody without the key can tell of whom it is.
@@ -59,6 +61,13 @@ pub enum OpenError {
 impl Vault {
     pub(crate) fn derive(roots: &[RootKey], name: &str) -> Self {
         Self { keys: roots.iter().map(|root| VaultKey::derive(root, name.as_bytes())).collect() }
+    }
+
+    /// A vault for one part of what this one seals, such as a segment of a file: other labels are other keys, so a
+    /// nonce that is a number counts only inside its part. Key ids stay, so rotation goes on as for this vault.
+    #[must_use]
+    pub fn derive_for(&self, label: &[u8]) -> Self {
+        Self { keys: self.keys.iter().map(|key| VaultKey::of(key.id, &key.inner, label)).collect() }
     }
 
     /// The index by which a value is found, under the key that seals.
@@ -115,14 +124,19 @@ impl Vault {
 
 impl VaultKey {
     fn derive(root: &RootKey, name: &[u8]) -> Self {
+        Self::of(u32::from_be_bytes(*root.derive::<4>(&[b"key id"])), root, name)
+    }
+
+    fn of(id: u32, root: &RootKey, name: &[u8]) -> Self {
         let seal = root.derive::<32>(&[name, b" seal"]);
         let aead = UnboundKey::new(&AES_256_GCM_SIV, &*seal);
         let Ok(aead) = aead else { unreachable!("AES-256 takes keys of 32 bytes") };
         Self {
-            id: u32::from_be_bytes(*root.derive::<4>(&[b"key id"])),
+            id,
             check: *root.derive::<16>(&[name, b" fingerprint"]),
             index: hmac::Key::new(hmac::HMAC_SHA256, &*root.derive::<32>(&[name, b" index"])),
             aead: std::sync::Arc::new(LessSafeKey::new(aead)),
+            inner: root.derive_root(&[name, b" parts"]),
         }
     }
 
@@ -166,6 +180,35 @@ mod tests {
         assert_eq!(both.open(b"", &old.seal([0; 12], b"", b"x")).unwrap(), b"x");
         assert!(both.indexes(b"529").any(|index| index == old.index(b"529")));
         assert_ne!(both.index(b"529"), old.index(b"529"));
+    }
+
+    #[test]
+    fn a_part_has_keys_of_its_own_that_are_the_same_at_every_derivation() {
+        let vault = Vault::derive(&roots(&[1]), "spool");
+        let part = vault.derive_for(b"segment 1");
+        let sealed = part.seal([9; 12], b"place", b"Maria");
+        assert_eq!(vault.derive_for(b"segment 1").open(b"place", &sealed).unwrap(), b"Maria");
+        let others = [
+            vault.clone(),
+            vault.derive_for(b"segment 2"),
+            part.derive_for(b"segment 1"),
+            Vault::derive(&roots(&[1]), "segment 1"),
+            Vault::derive(&roots(&[1]), "debts").derive_for(b"segment 1"),
+        ];
+        for other in others {
+            assert_eq!(other.open(b"place", &sealed), Err(OpenError::Damaged));
+            assert_ne!(other.index(b"529"), part.index(b"529"));
+            assert_ne!(other.fingerprints().next(), part.fingerprints().next());
+        }
+    }
+
+    #[test]
+    fn while_keys_rotate_parts_rotate_too() {
+        let sealed = Vault::derive(&roots(&[1]), "spool").derive_for(b"part").seal([0; 12], b"", b"x");
+        let both = Vault::derive(&roots(&[2, 1]), "spool").derive_for(b"part");
+        assert_eq!(both.open(b"", &sealed).unwrap(), b"x");
+        let other = Vault::derive(&roots(&[2]), "spool").derive_for(b"part");
+        assert_eq!(other.open(b"", &sealed), Err(OpenError::UnknownKey));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::{
 };
 use rusqlite::{Connection, OpenFlags};
 use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -24,6 +26,12 @@ pub enum Error {
     /// The group that the write was committed with failed.
     #[error("sqlite: the commit failed: {0}")]
     Commit(String),
+    /// The file cannot be made or opened.
+    #[error("the file cannot be opened: {0}")]
+    File(#[from] std::io::Error),
+    /// The file's structure is not whole.
+    #[error("sqlite: the file is damaged: {0}")]
+    Damaged(String),
     /// The writer has stopped, or the write panicked.
     #[error("sqlite: the writer did not finish this write")]
     Writer,
@@ -69,8 +77,9 @@ impl Database {
     /// # Errors
     /// [`Error`]: the disk, a foreign file, or one that a newer version wrote.
     pub fn open(path: &Path, migrations: &[Migration]) -> Result<Self, Error> {
-        let mut connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        // Made here for its owner only; SQLite gives its logs the same permissions.
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;

@@ -11,12 +11,14 @@
 //! - A read on any thread sees every write that was answered before the read began.
 //! - Another process may read and write the same file (the command line beside the server).
 
+mod check;
 mod database;
 mod idempotency;
 mod migrate;
 mod reader;
 mod writer;
 
+pub use check::quick_check;
 pub use database::{Database, Error};
 pub use idempotency::{IDEMPOTENCY_TABLE, Remembered, forget_before, recall, remember};
 pub use migrate::{KEY_TABLE, Migration};

@@ -1,0 +1,336 @@
+//! The service: what base C knows, as ready JSON.
+
+use crate::{
+    Change, Movement, MovementStore, Position, Selection, SqliteMovements, UnknownZone, Write, Zone,
+    shape::{Consulted, MovementPage, Transaction},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use ficha_contract::{
+    Ask, Base, Condition, Consultation, Evidence, Found, Ingest, Ingested, LastConsultation, Problem, Reply,
+    Source, StoreError, Unavailable, wire,
+};
+use ficha_domain::{Cpf, CpfValidation, ObjectId, World};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
+
+/// The base's own settings: part of section `[events]` of the configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventsSettings {
+    /// The zone in which instants are written, days begin and months end (IANA name).
+    pub zone: String,
+}
+
+impl Default for EventsSettings {
+    fn default() -> Self {
+        Self { zone: "America/Sao_Paulo".into() }
+    }
+}
+
+/// Why the base cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The setting names no zone.
+    #[error("events.zone: {0}")]
+    Zone(#[from] UnknownZone),
+    /// The file.
+    #[error(transparent)]
+    Database(#[from] ficha_sqlite::Error),
+}
+
+/// Base C.
+pub struct Events {
+    store: Arc<dyn MovementStore>,
+    evidence: Arc<dyn Evidence>,
+    world: World,
+    zone: Zone,
+}
+
+/// The section of a person: `GET /evento/{cpf}`.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Ready JSON.
+    pub body: Bytes,
+    /// When the person's data last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What `/consulted-cpf` says.
+#[derive(Clone, Debug)]
+pub struct Consultations {
+    /// Ready JSON: an array.
+    pub body: Bytes,
+    /// Whether there is nothing in it.
+    pub is_empty: bool,
+    /// Up to when it is complete.
+    pub complete_until: Timestamp,
+}
+
+/// So long the latest consultation is waited for: what it costs must not cost the section.
+const CONSULTATION_WAIT: Duration = Duration::from_millis(100);
+
+/// Room for an ordinary person's answer.
+const ANSWER_BYTES: usize = 4096;
+
+const CONSULTATIONS: usize = 100;
+
+impl Events {
+    /// Opens the base in a folder: the file `events.sqlite`. `blinding` keeps what clients sent as idempotency keys
+    /// unreadable in it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the zone, the disk, a foreign file, or one that a newer version wrote.
+    pub async fn open(
+        dir: &Path,
+        evidence: Arc<dyn Evidence>,
+        world: World,
+        settings: EventsSettings,
+        blinding: [u8; 32],
+    ) -> Result<Arc<Self>, OpenError> {
+        let zone = Zone::named(&settings.zone)?;
+        let store = SqliteMovements::open(&dir.join("events.sqlite"), zone.clone(), blinding).await?;
+        Ok(Arc::new(Self::new(Arc::new(store), evidence, world, zone)))
+    }
+
+    /// A base on this store, whose hot records are of the same zone.
+    pub fn new(store: Arc<dyn MovementStore>, evidence: Arc<dyn Evidence>, world: World, zone: Zone) -> Self {
+        Self { store, evidence, world, zone }
+    }
+
+    /// Where its days begin.
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The person's record with his latest consultation. `None` of somebody without movements: consultations alone
+    /// make nobody.
+    ///
+    /// # Errors
+    /// The store's. That the consultation cannot be read is said in the record.
+    pub async fn record(&self, cpf: Cpf) -> Result<Option<Record>, StoreError> {
+        let mut answer = head(cpf, self.last_consultation(cpf).await);
+        let updated_at = self.store.append_hot(cpf, &mut answer).await?;
+        Ok(updated_at.map(|updated_at| Record { body: answer.into(), updated_at }))
+    }
+
+    async fn last_consultation(&self, cpf: Cpf) -> Result<Option<LastConsultation>, Unknown> {
+        match tokio::time::timeout(CONSULTATION_WAIT, self.evidence.last(cpf)).await {
+            Ok(Ok(last)) => Ok(last),
+            Ok(Err(cause)) => {
+                tracing::warn!(%cause, "the latest consultation cannot be read");
+                Err(Unknown)
+            }
+            Err(_) => {
+                tracing::warn!("the latest consultation was not read in time");
+                Err(Unknown)
+            }
+        }
+    }
+
+    /// `GET /evento/ultcompracartao/{cpf}`. `None` where nobody of that CPF is known.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn last_purchase(&self, cpf: Cpf) -> Result<Option<Bytes>, StoreError> {
+        let known = self.store.last_purchase(cpf).await?;
+        Ok(known.map(|known| {
+            let purchase = known.json.as_deref().unwrap_or("null");
+            format!("{{\"cpf\":\"{cpf}\",\"last_purchase\":{purchase}}}").into()
+        }))
+    }
+
+    /// `GET /last-purchases/{cpf}`: an array of one or none. `None` where nobody of that CPF is known.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn last_purchases(&self, cpf: Cpf) -> Result<Option<Bytes>, StoreError> {
+        let known = self.store.last_purchase(cpf).await?;
+        Ok(known.map(|known| format!("[{}]", known.json.unwrap_or_default()).into()))
+    }
+
+    /// A page of `GET /evento/movtofinanceiro/{cpf}`. `None` where nobody of that CPF is known.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn page(
+        &self,
+        cpf: Cpf,
+        selection: Selection,
+        limit: usize,
+        as_of: Timestamp,
+    ) -> Result<Option<Bytes>, Problem> {
+        // One more than asked for tells whether there is a next page.
+        let selection = Selection { limit: Some(limit + 1), ..selection };
+        let Some(mut found) = self.store.list(cpf, selection).await? else { return Ok(None) };
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more);
+        let page = MovementPage {
+            cpf,
+            items: found.iter().map(|movement| Transaction::of(movement, &self.zone)).collect(),
+            next: last.map(|last| Position::from(last).to_cursor()),
+            source: Source::Own.as_str(),
+            as_of,
+        };
+        json(&page).map(Some)
+    }
+
+    /// `GET /financial-transactions/{cpf}`: an array of all. `None` where nobody of that CPF is known.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn transactions(&self, cpf: Cpf) -> Result<Option<Bytes>, Problem> {
+        let Some(found) = self.store.list(cpf, Selection::default()).await? else { return Ok(None) };
+        let all: Vec<_> = found.iter().map(|movement| Transaction::of(movement, &self.zone)).collect();
+        json(&all).map(Some)
+    }
+
+    /// `GET /consulted-cpf/{cpf}`: the hundred latest consultations.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn consultations(&self, cpf: Cpf) -> Result<Consultations, Problem> {
+        // Asked first: what is recorded between the two questions is then in the list, not missing from it.
+        let complete_until = self.evidence.complete_until();
+        let found = self.evidence.of_person(cpf, CONSULTATIONS).await?;
+        let consulted: Vec<_> = found.iter().map(|consultation| self.consulted(consultation)).collect();
+        Ok(Consultations { body: json(&consulted)?, is_empty: found.is_empty(), complete_until })
+    }
+
+    fn consulted(&self, consultation: &Consultation) -> Consulted {
+        let mut id = [0; 12];
+        id.copy_from_slice(&consultation.id.as_bytes()[..12]);
+        Consulted {
+            id: ObjectId(id),
+            date: self.zone.local(consultation.at),
+            cpf: consultation.cpf,
+            description: consultation.purpose.as_str(),
+        }
+    }
+
+    /// Writes a new movement, which gets an id where it has none; answers it.
+    ///
+    /// # Errors
+    /// A wrong field, an id that is taken, a condition that does not hold, the store's.
+    pub async fn add(
+        &self,
+        row: wire::Movement,
+        validation: CpfValidation,
+        condition: Condition,
+    ) -> Result<Reply, Problem> {
+        let id = row.id.unwrap_or_else(|| self.new_id());
+        let movement = Movement::accept(wire::Movement { id: Some(id), ..row }, validation)?;
+        let body =
+            serde_json::to_string(&Transaction::of(&movement, &self.zone)).map_err(Problem::internal)?;
+        self.write(Change::Add(movement), condition, Reply { status: 201, etag: None, body }).await
+    }
+
+    /// Replaces the movement of this id.
+    ///
+    /// # Errors
+    /// A wrong field, an unknown id, a condition that does not hold, the store's.
+    pub async fn replace(
+        &self,
+        id: ObjectId,
+        row: wire::Movement,
+        validation: CpfValidation,
+        condition: Condition,
+    ) -> Result<Reply, Problem> {
+        let movement = Movement::accept(wire::Movement { id: Some(id), ..row }, validation)?;
+        self.write(Change::Replace(movement), condition, done()).await
+    }
+
+    /// Removes the movement of this id.
+    ///
+    /// # Errors
+    /// An unknown id, a condition that does not hold, the store's.
+    pub async fn remove(&self, id: ObjectId, condition: Condition) -> Result<Reply, Problem> {
+        self.write(Change::Remove(id), condition, done()).await
+    }
+
+    async fn write(&self, change: Change, condition: Condition, reply: Reply) -> Result<Reply, Problem> {
+        let write = Write { change, condition, reply, now: self.world.now() };
+        Ok(self.store.write(write).await?)
+    }
+
+    /// As MongoDB makes them: four bytes of the second, eight of chance.
+    fn new_id(&self) -> ObjectId {
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&(self.world.now().as_second() as u32).to_be_bytes());
+        id[4..].copy_from_slice(&self.world.random::<8>());
+        ObjectId(id)
+    }
+}
+
+/// The latest consultation cannot be told.
+struct Unknown;
+
+/// The answer up to where the hot record begins.
+fn head(cpf: Cpf, last: Result<Option<LastConsultation>, Unknown>) -> Vec<u8> {
+    let mut answer = Vec::with_capacity(ANSWER_BYTES);
+    // Writing into a Vec does not fail.
+    let _ = match last {
+        Ok(Some(LastConsultation { at, purpose })) => write!(
+            answer,
+            "{{\"cpf\":\"{cpf}\",\"last_consultation\":{{\"at\":\"{at}\",\"purpose\":\"{}\"}},\"last_purchase\":",
+            purpose.as_str()
+        ),
+        Ok(None) => write!(answer, "{{\"cpf\":\"{cpf}\",\"last_consultation\":null,\"last_purchase\":"),
+        Err(Unknown) => write!(
+            answer,
+            "{{\"cpf\":\"{cpf}\",\"last_consultation\":null,\"last_consultation_unknown\":true,\"last_purchase\":"
+        ),
+    };
+    answer
+}
+
+/// What the seed answers to a write that has nothing more to say.
+fn done() -> Reply {
+    Reply { status: 200, etag: None, body: r#"{"result":"success"}"#.to_owned() }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(Problem::internal)
+}
+
+#[async_trait]
+impl Base for Events {
+    async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
+        let record = self.record(ask.cpf).await.map_err(|cause| {
+            tracing::error!(%cause, "base C cannot be read");
+            Unavailable::from(cause)
+        })?;
+        // Read after the question came in, so it is current up to then at least.
+        let as_of = ask.now;
+        Ok(match record {
+            Some(Record { body, updated_at }) => {
+                Found::Person { body, as_of, updated_at, source: Source::Own }
+            }
+            None => Found::Nobody { as_of, source: Source::Own },
+        })
+    }
+}
+
+#[async_trait]
+impl Ingest<wire::Movement> for Events {
+    /// CPFs are read by their form: whoever feeds the base has checked them as its setting says ([`crate::check`]).
+    async fn ingest(&self, batch: Vec<wire::Movement>) -> Result<Ingested, Problem> {
+        let rows = batch.into_iter().enumerate();
+        let accept =
+            |(at, row)| Movement::accept(row, CpfValidation::Format).map_err(|error| in_row(at, error));
+        let batch = rows.map(accept).collect::<Result<_, _>>()?;
+        Ok(self.store.ingest(batch, self.world.now()).await?)
+    }
+}
+
+fn in_row(at: usize, mut problem: Problem) -> Problem {
+    for error in &mut problem.errors {
+        error.field = format!("[{at}].{}", error.field);
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! What is durable and not yet in the store.
+//!
+//! One entry per record, under 200 bytes with its place in the map: about what it takes in the spool, whose bound
+//! therefore bounds this. The records themselves are held up to a bound of their own; beyond it, and after a restart,
+//! the mover reads them back from the segment.
+
+use crate::{
+    spool::segment::{ReadError, Segment},
+    store::Label,
+};
+use ficha_contract::LastConsultation;
+use ficha_domain::Purpose;
+use ficha_seal::BlindIndex;
+use jiff::Timestamp;
+use std::{
+    borrow::Cow,
+    collections::{HashMap, VecDeque, hash_map},
+    sync::Arc,
+};
+
+/// A record that is durable and not yet moved.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) sequence: u64,
+    pub(crate) label: Label,
+    pub(crate) hash: [u8; 16],
+    pub(crate) segment: Arc<Segment>,
+    /// Where its frame is in the segment.
+    pub(crate) offset: u32,
+    /// Bytes of the whole frame.
+    pub(crate) len: u32,
+    /// The record; `None` where it is only on the disk.
+    pub(crate) record: Option<Box<[u8]>>,
+    /// The same person's entry before this one; 0 where there is none that counts.
+    pub(crate) previous: u64,
+}
+
+impl Entry {
+    /// The record, from the disk where memory does not hold it.
+    pub(crate) fn record(&self) -> Result<Cow<'_, [u8]>, ReadError> {
+        match &self.record {
+            Some(record) => Ok(Cow::Borrowed(record)),
+            None => self.segment.read(self.sequence, self.offset, self.len).map(Cow::Owned),
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.record.as_ref().map_or(0, |record| record.len())
+    }
+}
+
+/// The latest of a person's entries.
+struct Latest {
+    /// The one recorded last: where the chain of [`Entry::previous`] begins.
+    sequence: u64,
+    at_ms: i64,
+    purpose: Purpose,
+}
+
+/// The entries, in order, and by person.
+pub(crate) struct Pending {
+    /// Those that the mover has taken and that are perhaps not in the store yet.
+    moving: Arc<Vec<Entry>>,
+    waiting: VecDeque<Entry>,
+    people: HashMap<BlindIndex, Latest>,
+    /// Segments that are written no more, oldest first.
+    closed: VecDeque<Arc<Segment>>,
+    held_bytes: usize,
+    held_bytes_max: usize,
+}
+
+impl Pending {
+    /// Nothing yet; holds so many bytes of record bodies.
+    pub(crate) fn new(held_bytes_max: usize) -> Self {
+        Self {
+            moving: Arc::default(),
+            waiting: VecDeque::new(),
+            people: HashMap::new(),
+            closed: VecDeque::new(),
+            held_bytes: 0,
+            held_bytes_max,
+        }
+    }
+
+    /// Adds what has become durable, in order.
+    pub(crate) fn add(&mut self, entries: impl Iterator<Item = Entry>) {
+        for mut entry in entries {
+            if entry.label.counts {
+                entry.previous = self.note(entry.sequence, &entry.label);
+            }
+            if self.held_bytes + entry.held() > self.held_bytes_max {
+                entry.record = None;
+            }
+            self.held_bytes += entry.held();
+            self.waiting.push_back(entry);
+        }
+    }
+
+    fn note(&mut self, sequence: u64, label: &Label) -> u64 {
+        let Label { person, at_ms, purpose, .. } = *label;
+        match self.people.entry(person) {
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(Latest { sequence, at_ms, purpose });
+                0
+            }
+            hash_map::Entry::Occupied(occupied) => {
+                let latest = occupied.into_mut();
+                // Asked earlier and answered later: recorded last, but not the latest.
+                if at_ms >= latest.at_ms {
+                    (latest.at_ms, latest.purpose) = (at_ms, purpose);
+                }
+                std::mem::replace(&mut latest.sequence, sequence)
+            }
+        }
+    }
+
+    /// Notes a segment that is written no more; its entries have been added.
+    pub(crate) fn close(&mut self, segment: Arc<Segment>) {
+        self.closed.push_back(segment);
+    }
+
+    /// How many records are not in the store yet.
+    pub(crate) fn len(&self) -> usize {
+        self.moving.len() + self.waiting.len()
+    }
+
+    /// The latest consultation of a person among them.
+    pub(crate) fn last(&self, person: BlindIndex) -> Option<LastConsultation> {
+        let Latest { at_ms, purpose, .. } = self.people.get(&person)?;
+        Some(LastConsultation { at: Timestamp::from_millisecond(*at_ms).ok()?, purpose: *purpose })
+    }
+
+    /// A person's entries that count, the one recorded last first, at most `limit`.
+    pub(crate) fn of_person(&self, person: BlindIndex, limit: usize) -> Vec<Entry> {
+        let first = self.people.get(&person).and_then(|latest| self.find(latest.sequence));
+        let chain = std::iter::successors(first, |entry| self.find(entry.previous));
+        chain.take(limit).cloned().collect()
+    }
+
+    fn find(&self, sequence: u64) -> Option<&Entry> {
+        if let Ok(at) = self.moving.binary_search_by_key(&sequence, |entry| entry.sequence) {
+            return self.moving.get(at);
+        }
+        let at = self.waiting.binary_search_by_key(&sequence, |entry| entry.sequence).ok()?;
+        self.waiting.get(at)
+    }
+
+    /// The next batch for the store: the same one until it is [`Pending::finish`]ed.
+    pub(crate) fn batch(&mut self, len: usize) -> Arc<Vec<Entry>> {
+        if self.moving.is_empty() {
+            let len = len.min(self.waiting.len());
+            self.moving = Arc::new(self.waiting.drain(..len).collect());
+        }
+        self.moving.clone()
+    }
+
+    /// These are in the store: `last` need not know them any more.
+    pub(crate) fn forget(&mut self, moved: &[Entry]) {
+        for Entry { sequence, label, .. } in moved {
+            if self.people.get(&label.person).is_some_and(|latest| latest.sequence == *sequence) {
+                self.people.remove(&label.person);
+            }
+        }
+    }
+
+    /// The batch is in the store and forgotten.
+    pub(crate) fn finish(&mut self) {
+        self.held_bytes -= self.moving.iter().map(Entry::held).sum::<usize>();
+        self.moving = Arc::default();
+        if self.waiting.is_empty() {
+            // What an absence of the store made grow is given back.
+            self.waiting.shrink_to(4096);
+            self.people.shrink_to(4096);
+        }
+    }
+
+    /// The segments of which nothing is left to move; each is named once.
+    pub(crate) fn done(&mut self) -> Vec<Arc<Segment>> {
+        let oldest = self.moving.first().or(self.waiting.front()).map_or(u64::MAX, |entry| entry.sequence);
+        let done = self.closed.iter().take_while(|segment| segment.sequences.end <= oldest).count();
+        self.closed.drain(..done).collect()
+    }
+}

@@ -1,0 +1,242 @@
+//! The evidence, as everybody else knows it.
+
+use crate::{
+    EvidenceError, Figures,
+    mover::{Flush, Mover},
+    pending::Entry,
+    record,
+    shared::{Gate, Shared, Tuning},
+    spool::{
+        disk::{Disk, RealDisk},
+        log::{Fresh, Log, Making},
+        recovery::{Recovered, Recovery},
+        writer::Writer,
+    },
+    store::{ConsultationStore, Label, SealedConsultation, person_key, sqlite::SqliteStore},
+};
+use async_trait::async_trait;
+use ficha_contract::{Consultation, Evidence, LastConsultation, RecordRefused, StoreError};
+use ficha_domain::{Cpf, World};
+use ficha_seal::{Keyring, OpenError, Vault};
+use jiff::Timestamp;
+use std::{cmp::Reverse, collections::HashSet, path::Path, sync::Arc};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
+
+/// What an operator chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// How much may wait for the store. The disk holds up to three segments (4 MiB each)
+    /// more, memory about as much again while it waits.
+    pub max_bytes: u64,
+}
+
+/// The record of consultations: a spool and its store.
+pub struct EvidenceService {
+    shared: Arc<Shared>,
+    writer: Writer,
+    flushes: mpsc::Sender<Flush>,
+    store: Arc<dyn ConsultationStore>,
+    vault: Vault,
+    world: World,
+}
+
+/// What a service is made of.
+pub(crate) struct Parts {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) store: Arc<dyn ConsultationStore>,
+    /// Seals the spool.
+    pub(crate) spool: Vault,
+    /// Finds people, and seals what the store keeps.
+    pub(crate) evidence: Vault,
+    pub(crate) world: World,
+    pub(crate) settings: SpoolSettings,
+    pub(crate) tuning: Tuning,
+}
+
+impl EvidenceService {
+    /// Opens `evidence.sqlite` and the folder `spool` in this folder, both made when absent. Inside a Tokio runtime;
+    /// reads what the spool holds before it returns.
+    ///
+    /// # Errors
+    /// [`EvidenceError`], with what to do about it.
+    pub async fn open(
+        dir: &Path,
+        keyring: &Keyring,
+        world: World,
+        settings: SpoolSettings,
+    ) -> Result<Self, EvidenceError> {
+        let store = SqliteStore::open(&dir.join("evidence.sqlite"), &keyring.vault("evidence")).await?;
+        Self::over(Arc::new(store), &dir.join("spool"), keyring, world, settings).await
+    }
+
+    /// Opens the spool in this folder, made when absent, in front of a store.
+    ///
+    /// # Errors
+    /// [`EvidenceError`], with what to do about it.
+    pub async fn over(
+        store: Arc<dyn ConsultationStore>,
+        spool: &Path,
+        keyring: &Keyring,
+        world: World,
+        settings: SpoolSettings,
+    ) -> Result<Self, EvidenceError> {
+        let parts = Parts {
+            disk: Arc::new(RealDisk::open(spool)?),
+            store,
+            spool: keyring.vault("spool"),
+            evidence: keyring.vault("evidence"),
+            world,
+            settings,
+            tuning: Tuning::default(),
+        };
+        // A start after a long absence of the store reads the whole spool.
+        let starting = spawn_blocking(move || Self::start(parts));
+        starting.await.map_err(std::io::Error::other)?
+    }
+
+    /// Recovers the spool, then starts its thread and the mover.
+    pub(crate) fn start(parts: Parts) -> Result<Self, EvidenceError> {
+        let Parts { disk, store, spool: spool_vault, evidence: vault, world, settings, tuning } = parts;
+        let shared = Arc::new(Shared::new(settings.max_bytes, tuning));
+        let recovered = Recovery {
+            disk: &*disk,
+            world: &world,
+            vault: &spool_vault,
+            people: &vault,
+            segment_bytes: tuning.segment_bytes,
+        }
+        .run()?;
+        let making = Making {
+            disk: disk.clone(),
+            vault: spool_vault.clone(),
+            world: world.clone(),
+            spool: recovered.spool,
+            segment_bytes: tuning.segment_bytes,
+        };
+        // Before anything is moved or removed: from here on the folder remembers that its sequences are used.
+        let segment = making.segment(recovered.first)?;
+        for name in &recovered.unused {
+            disk.remove(name)?;
+        }
+        take_over(&shared, recovered);
+        let writer = Writer::start(Log::new(making, segment), &spool_vault, shared.clone())?;
+        let (flushes, asked) = mpsc::channel(8);
+        let mover = Mover { shared: shared.clone(), disk, store: store.clone(), vault: vault.clone() };
+        tokio::spawn(mover.run(asked));
+        Ok(Self { shared, writer, flushes, store, vault, world })
+    }
+
+    /// Moves everything that is recorded by now to the store.
+    ///
+    /// # Errors
+    /// The store's: it is away. Nothing is lost; the mover goes on trying.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.ask_mover(false).await
+    }
+
+    /// Writes what waits, moves it to the store, and stops. Consultations that come later are refused. What the store
+    /// does not take now is moved by the next start.
+    ///
+    /// # Errors
+    /// The store's: it is away. Everything is stopped nevertheless.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer.stop().await;
+        self.ask_mover(true).await
+    }
+
+    async fn ask_mover(&self, last: bool) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || StoreError::new("the mover has stopped");
+        self.flushes.send(Flush { last, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// The state in numbers, for metrics.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.shared.figures()
+    }
+
+    /// Opens what the store keeps of a person.
+    fn open_kept(&self, kept: &SealedConsultation) -> Result<Consultation, StoreError> {
+        let record = self.vault.open(&kept.key.to_bytes(), &kept.body).map_err(StoreError::new)?;
+        record::decode(&record).ok_or_else(|| StoreError::new(OpenError::Damaged))
+    }
+}
+
+/// What was durable before this start waits for the mover, whatever the bound is today.
+fn take_over(shared: &Shared, recovered: Recovered) {
+    shared.alarms.store(recovered.alarms, std::sync::atomic::Ordering::Relaxed);
+    shared.occupy(recovered.entries.iter().map(|entry| u64::from(entry.len)).sum());
+    let mut pending = shared.pending();
+    pending.add(recovered.entries.into_iter());
+    recovered.closed.into_iter().for_each(|segment| pending.close(segment));
+}
+
+/// Reads records that are not in the store yet.
+fn read_waiting(waiting: &[Entry]) -> Result<Vec<Consultation>, StoreError> {
+    let read = |entry: &Entry| {
+        let record = entry.record().map_err(StoreError::new)?;
+        record::decode(&record).ok_or_else(|| StoreError::new(OpenError::Damaged))
+    };
+    waiting.iter().map(read).collect()
+}
+
+#[async_trait]
+impl Evidence for EvidenceService {
+    async fn record(&self, consultations: Vec<Consultation>) -> Result<(), RecordRefused> {
+        if self.shared.gate() == Gate::Failed {
+            return Err(RecordRefused::Failed);
+        }
+        if consultations.is_empty() {
+            return Ok(());
+        }
+        let fresh = |consultation: &Consultation| Fresh {
+            label: Label::of(&self.vault, consultation),
+            record: record::encode(consultation),
+        };
+        self.writer.record(consultations.iter().map(fresh).collect()).await
+    }
+
+    async fn last(&self, cpf: Cpf) -> Result<Option<LastConsultation>, StoreError> {
+        let key = person_key(cpf);
+        let mut last: Option<LastConsultation> = None;
+        for person in self.vault.indexes(&key) {
+            // In this order: what leaves the first is in the second by then.
+            let waiting = self.shared.pending().last(person);
+            let kept = self.store.last(person).await?;
+            last = [last, kept, waiting].into_iter().flatten().max_by_key(|last| last.at);
+        }
+        Ok(last)
+    }
+
+    async fn of_person(&self, cpf: Cpf, limit: usize) -> Result<Vec<Consultation>, StoreError> {
+        let key = person_key(cpf);
+        let mut found = Vec::new();
+        for person in self.vault.indexes(&key) {
+            // In this order: what leaves the first is in the second by then.
+            let waiting = self.shared.pending().of_person(person, limit);
+            let kept = self.store.of_person(person, limit).await?;
+            if !waiting.is_empty() {
+                let read = spawn_blocking(move || read_waiting(&waiting)).await;
+                found.extend(read.map_err(StoreError::new)??);
+            }
+            for kept in &kept {
+                found.push(self.open_kept(kept)?);
+            }
+        }
+        let mut ids = HashSet::new();
+        found.retain(|consultation| ids.insert(consultation.id));
+        found.sort_by_key(|consultation| Reverse(consultation.at));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Now: a list includes what this process has recorded and not moved yet.
+    fn complete_until(&self) -> Timestamp {
+        self.world.now()
+    }
+}

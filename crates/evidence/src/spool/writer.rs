@@ -1,0 +1,193 @@
+//! The thread "spool": takes everything that waits, writes it once, syncs it once, answers all.
+
+use crate::{
+    shared::{Gate, Room, Shared},
+    spool::{
+        frame,
+        log::{Fresh, Log, WriteError},
+        segment,
+    },
+};
+use ficha_contract::RecordRefused;
+use ficha_seal::Vault;
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// So many callers wait in the queue before others have to wait for a place in it.
+const QUEUE: usize = 4096;
+/// So many callers are served by one sync at most: bounds the time until the first of them is answered.
+const GROUP: usize = 1024;
+
+/// Hands consultations to the thread.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Request>,
+    shared: Arc<Shared>,
+    /// Bytes of a frame besides its record.
+    overhead: usize,
+}
+
+enum Request {
+    Record(Recording),
+    Stop(oneshot::Sender<()>),
+}
+
+struct Recording {
+    fresh: Vec<Fresh>,
+    room: Room,
+    answer: oneshot::Sender<Result<(), RecordRefused>>,
+}
+
+/// What comes after a group.
+enum After {
+    More,
+    Stop(oneshot::Sender<()>),
+    NobodyLeft,
+}
+
+impl Writer {
+    /// Starts the thread on this log; `vault` is the one that the log seals with.
+    pub(crate) fn start(log: Log, vault: &Vault, shared: Arc<Shared>) -> io::Result<Self> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let thread = Serving { log, waiting, shared: shared.clone() };
+        std::thread::Builder::new().name("spool".to_owned()).spawn(move || thread.serve())?;
+        let overhead = frame::HEADER_LEN + vault.seal([0; 12], &[], &[]).len();
+        Ok(Self { queue, shared, overhead })
+    }
+
+    /// Waits until all of them are durable.
+    pub(crate) async fn record(&self, fresh: Vec<Fresh>) -> Result<(), RecordRefused> {
+        if self.shared.gate() == Gate::Failed {
+            return Err(RecordRefused::Failed);
+        }
+        let room = self.room(&fresh)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Record(Recording { fresh, room, answer });
+        self.queue.send(request).await.map_err(|_| RecordRefused::Failed)?;
+        // Nobody answers when the thread has stopped.
+        answered.await.unwrap_or(Err(RecordRefused::Failed))
+    }
+
+    fn room(&self, fresh: &[Fresh]) -> Result<Room, RecordRefused> {
+        let frame_len = |fresh: &Fresh| self.overhead + fresh.record.len();
+        let largest = self.shared.tuning.segment_bytes - segment::HEADER_LEN;
+        if fresh.iter().any(|fresh| frame_len(fresh) > largest) {
+            return Err(RecordRefused::Full);
+        }
+        let bytes: usize = fresh.iter().map(frame_len).sum();
+        Room::take(&self.shared, bytes as u64).ok_or(RecordRefused::Full)
+    }
+
+    /// Writes what waits, then ends the thread. Whoever comes later is refused.
+    pub(crate) async fn stop(&self) {
+        let (stopped, wait) = oneshot::channel();
+        if self.queue.send(Request::Stop(stopped)).await.is_ok() {
+            // An error says the same: the thread is gone.
+            let _ = wait.await;
+        }
+    }
+}
+
+/// What the thread owns.
+struct Serving {
+    log: Log,
+    waiting: mpsc::Receiver<Request>,
+    shared: Arc<Shared>,
+}
+
+impl Serving {
+    fn serve(mut self) {
+        let mut group = Vec::with_capacity(GROUP);
+        loop {
+            let after = self.gather(&mut group);
+            if !group.is_empty() && self.serve_group(&mut group).is_err() {
+                // The queue goes with the thread: who waits in it, and who comes, is refused.
+                return;
+            }
+            match after {
+                After::More => {}
+                After::Stop(stopped) => return self.stop(stopped),
+                After::NobodyLeft => return,
+            }
+        }
+    }
+
+    fn gather(&mut self, group: &mut Vec<Recording>) -> After {
+        let mut next = self.waiting.blocking_recv();
+        loop {
+            match next {
+                Some(Request::Record(recording)) => group.push(recording),
+                Some(Request::Stop(stopped)) => return After::Stop(stopped),
+                None => return After::NobodyLeft,
+            }
+            match self.waiting.try_recv() {
+                Ok(request) if group.len() < GROUP => next = Some(request),
+                // Taken already, so it is served: one more than the bound.
+                Ok(Request::Record(recording)) => {
+                    group.push(recording);
+                    return After::More;
+                }
+                Ok(Request::Stop(stopped)) => return After::Stop(stopped),
+                Err(_) => return After::More,
+            }
+        }
+    }
+
+    fn serve_group(&mut self, group: &mut Vec<Recording>) -> io::Result<()> {
+        match self.write(group) {
+            Ok(records) => {
+                self.shared.records.fetch_add(records, Relaxed);
+                answer(group, Ok(()), Room::keep);
+                Ok(())
+            }
+            Err(WriteError::Full) => {
+                self.log.abandon();
+                self.shared.set_full(true);
+                tracing::error!("the spool's disk is full; nothing is answered until there is room");
+                answer(group, Err(RecordRefused::Full), drop);
+                Ok(())
+            }
+            Err(WriteError::Failed(error)) => {
+                self.shared.fail();
+                tracing::error!(%error, "the spool cannot be written; nothing is answered until a restart");
+                answer(group, Err(RecordRefused::Failed), drop);
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, group: &mut [Recording]) -> Result<u64, WriteError> {
+        for fresh in group.iter_mut().flat_map(|recording| recording.fresh.drain(..)) {
+            self.log.stage(fresh)?;
+        }
+        let written = self.log.commit()?;
+        self.shared.syncs.fetch_add(written.syncs, Relaxed);
+        let records = written.entries.len() as u64;
+        let mut pending = self.shared.pending();
+        // Before the answers: what is answered is known to `last`.
+        pending.add(written.entries);
+        written.closed.for_each(|segment| pending.close(segment));
+        if pending.len() >= self.shared.tuning.batch {
+            self.shared.wake.notify_one();
+        }
+        Ok(records)
+    }
+
+    fn stop(self, stopped: oneshot::Sender<()>) {
+        if let Some(segment) = self.log.end() {
+            self.shared.pending().close(segment);
+        }
+        // An error: nobody waits any more.
+        let _ = stopped.send(());
+    }
+}
+
+fn answer(group: &mut Vec<Recording>, answer: Result<(), RecordRefused>, room: fn(Room)) {
+    for recording in group.drain(..) {
+        room(recording.room);
+        // An error: the caller has gone; what is durable is kept all the same.
+        let _ = recording.answer.send(answer);
+    }
+}

@@ -1,0 +1,135 @@
+//! The promise: the spool loses everything that is not synced, at every possible moment, and yet every answered
+//! consultation is in the store, none twice.
+
+use super::*;
+use crate::tests::{
+    fuse::Fuse,
+    sim::{Loss, SimDisk},
+};
+
+/// What becomes of each of the scenario's steps.
+#[derive(Default)]
+struct Run {
+    answered: Vec<u64>,
+    refused: Vec<u64>,
+}
+
+impl Run {
+    async fn record(&mut self, service: &EvidenceService, numbers: std::ops::Range<u64>) {
+        let answered = record(service, numbers.clone()).await;
+        if answered { &mut self.answered } else { &mut self.refused }.extend(numbers);
+    }
+}
+
+/// Several groups, more than one segment in a group, moves between and at the end, segments removed, a second start.
+async fn scenario(disk: &SimDisk, store: &MemoryStore, tuning: Tuning) -> Run {
+    let mut run = Run::default();
+    let mut numbers = 0;
+    for steps in [&[1, 3, 0, 2, 9, 1, 0, 0, 4, 2][..], &[5, 0, 3]] {
+        let Ok(service) = EvidenceService::start(Parts { tuning, ..parts(disk, store) }) else { return run };
+        for step in steps {
+            if *step == 0 {
+                let _ = service.flush().await;
+            } else {
+                run.record(&service, numbers..numbers + step).await;
+                numbers += step;
+            }
+        }
+        let _ = service.close().await;
+    }
+    run
+}
+
+/// Starts on what the crash left, and finds everything.
+async fn check(disk: &SimDisk, store: &MemoryStore, run: &Run, case: &str) {
+    let service = start(disk, store).unwrap();
+    for number in &run.answered {
+        let last = service.last(person(*number)).await.unwrap().map(|last| last.at);
+        assert_eq!(last, Some(consultation(*number).at), "{case}: {number} is told");
+    }
+    assert!(record(&service, 1000..1003).await, "{case}");
+    service.close().await.unwrap();
+    let figures = service.figures();
+    assert_eq!((figures.alarms, figures.backlog_records, figures.backlog_bytes), (0, 0, 0), "{case}");
+    let kept = kept(store);
+    assert!(kept.is_sorted_by(|one, next| one < next), "{case}: {kept:?}, none is there twice");
+    let is_there = |number: &u64| kept.binary_search(number).is_ok();
+    assert!(run.answered.iter().chain(&[1000, 1001, 1002]).all(is_there), "{case}: {kept:?}");
+    let known =
+        |number: &u64| *number >= 1000 || run.answered.contains(number) || run.refused.contains(number);
+    assert!(kept.iter().all(known), "{case}: {kept:?}, nothing that nobody asked");
+    assert_eq!(disk.segments().len(), 1, "{case}: what is moved is removed");
+}
+
+fn losses(seed: u64) -> [Loss; 6] {
+    let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    [
+        Loss::Everything,
+        Loss::Kill,
+        Loss::Tails(seed),
+        Loss::Tails(seed + 1),
+        Loss::Pieces(seed),
+        Loss::Pieces(seed + 1),
+    ]
+}
+
+async fn crash_before(operation: u64, tuning: Tuning) -> (SimDisk, MemoryStore, Run) {
+    let fuse = Arc::new(Fuse::before(operation));
+    let (disk, store) = (SimDisk::with_fuse(fuse.clone()), MemoryStore::default());
+    let run = scenario(&disk, &store.with_fuse(fuse), tuning).await;
+    (disk, store, run)
+}
+
+/// How many operations the scenario has.
+async fn operations(tuning: Tuning) -> u64 {
+    let fuse = Arc::new(Fuse::default());
+    let store = MemoryStore::default();
+    let run = scenario(&SimDisk::with_fuse(fuse.clone()), &store.with_fuse(fuse.clone()), tuning).await;
+    assert_eq!(run.answered, (0..30).collect::<Vec<_>>());
+    assert_eq!(kept(&store), run.answered);
+    fuse.count()
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_loses_nothing_answered_and_doubles_nothing() {
+    for tuning in [SMALL, READ_BACK] {
+        let operations = operations(tuning).await;
+        assert!(operations > 80, "{operations}: the scenario covers what it is meant to");
+        for operation in 0..=operations {
+            for loss in losses(operation) {
+                let (disk, store, run) = crash_before(operation, tuning).await;
+                let disk = disk.after(loss, Arc::default());
+                check(&disk, &store, &run, &format!("crash before {operation} of {operations}, {loss:?}"))
+                    .await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_a_crash_is_recovered_changes_nothing() {
+    let operations = operations(SMALL).await;
+    for operation in 0..=operations {
+        // One loss for the first crash, another for the second, other pairs at every moment.
+        let pair = |second: u64| {
+            let all = losses(operation * 1000 + second);
+            (all[((operation + second) % 6) as usize], all[((operation / 6 + second * 5 + 1) % 6) as usize])
+        };
+        for second in 0.. {
+            let (first_loss, second_loss) = pair(second);
+            let (disk, store, mut run) = crash_before(operation, SMALL).await;
+            let fuse = Arc::new(Fuse::before(second));
+            let disk = disk.after(first_loss, fuse.clone());
+            if let Ok(service) = start(&disk, &store.with_fuse(fuse.clone())) {
+                run.record(&service, 500..504).await;
+                let _ = service.close().await;
+            }
+            let case =
+                format!("crash before {operation}, {first_loss:?}, then before {second}, {second_loss:?}");
+            check(&disk.after(second_loss, Arc::default()), &store, &run, &case).await;
+            if fuse.count() <= second {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ficha_domain::Purpose;
+use std::path::PathBuf;
+
+/// The dossier of a CPF: debts, score and latest events from three bases, authenticated, recorded, fast.
+#[derive(Debug, Parser)]
+#[command(name = "ficha", version, max_term_width = 100)]
+pub struct Cli {
+    /// Settings, a TOML file; every key is also an environment variable (FICHA_LISTEN, FICHA_DEBTS__LISTEN).
+    #[arg(long, global = true, env = "FICHA_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The data folder [default: ./ficha-data].
+    #[arg(long, global = true)]
+    pub dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a synthetic population and a client, serve everything, print a ready `curl`.
+    Demo(Demo),
+    /// Serve the roles.
+    Serve,
+    /// Write the synthetic population as files.
+    Generate(Generate),
+    /// Print one dossier; it is recorded like any other.
+    Dossier(Dossier),
+    /// Clients of the API.
+    #[command(subcommand)]
+    Client(Client),
+    /// Keys that sign tokens.
+    #[command(subcommand)]
+    Key(Key),
+    /// Bring the files of the data folder up to this version.
+    Migrate,
+    /// Say what is wrong with an installation and what to do.
+    Doctor,
+    /// Write the OpenAPI documents, one for each role.
+    Openapi {
+        /// The folder to write into.
+        #[arg(long, default_value = "openapi")]
+        out: PathBuf,
+    },
+    /// Exit with 0 when the server of this folder is ready.
+    Healthcheck,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many people.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=ficha_population::Population::CAPACITY))]
+    pub people: u64,
+    /// Port to serve on; 0 takes a free one [default: as in the settings].
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Print one line of JSON for programs when ready, instead of the text for people.
+    #[arg(long)]
+    pub print_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// How many people.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=ficha_population::Population::CAPACITY))]
+    pub people: u64,
+    /// Another seed makes other people.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The folder to write into.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The form of the files.
+    #[arg(long, value_enum, default_value_t = Form::Ndjson)]
+    pub format: Form,
+    /// The day that ages and dates are counted from [default: today].
+    #[arg(long)]
+    pub today: Option<jiff::civil::Date>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Form {
+    /// A JSON object a line.
+    Ndjson,
+    /// Comma-separated, with a header line.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct Dossier {
+    /// Eleven digits, with or without punctuation.
+    pub cpf: String,
+    /// Why the person is looked at.
+    #[arg(long, default_value = "risk_analysis", value_parser = purpose)]
+    pub purpose: Purpose,
+    /// Print the answer as it is.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Client {
+    /// Register a client; its secret is shown once.
+    Add {
+        /// A name for people.
+        name: String,
+        /// What it may do, separated by blanks: "debts:read dossier:read"; `read` means all reads.
+        #[arg(long)]
+        scope: String,
+        /// The purpose of its requests that name none.
+        #[arg(long, value_parser = purpose)]
+        purpose: Option<Purpose>,
+        /// Requests a minute, or `none` for no limit [default: limits.requests_per_minute].
+        #[arg(long)]
+        rate: Option<String>,
+        /// A JWK Set: the client proves itself by private_key_jwt and has no secret.
+        #[arg(long)]
+        jwks: Option<PathBuf>,
+        /// Print JSON: client_id, client_secret.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the clients.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a client: its tokens die within 5 seconds.
+    Revoke {
+        /// The client's id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Make a new signing key: published at once, signing after identity.key_lead_s.
+    Rotate,
+}
+
+fn purpose(text: &str) -> Result<Purpose, String> {
+    let all = Purpose::ALL.map(Purpose::as_str).join(", ");
+    text.parse().map_err(|()| format!("takes one of {all}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,152 @@
+//! `ficha demo`: from nothing to a dossier.
+
+use super::serve;
+use crate::{
+    cli,
+    config::Config,
+    folder::{Folder, taken},
+    load::{self, Feeds},
+    progress,
+    wiring::App,
+};
+use anyhow::{Context, Result};
+use ficha_contract::RateLimit;
+use ficha_domain::{Purpose, World};
+use ficha_identity::NewClient;
+use ficha_population::{Person, Population};
+use serde::{Deserialize, Serialize};
+use std::fs;
+
+/// The demo's people are those of this seed.
+const SEED: u64 = 1;
+/// So many CPFs are given to programs that measure.
+const CPFS: u64 = 10_000;
+
+/// What the demo made, kept beside it: the second start makes nothing again.
+#[derive(Serialize, Deserialize)]
+struct Made {
+    synthetic: bool,
+    people: u64,
+    seed: u64,
+    today: jiff::civil::Date,
+    client_id: String,
+    client_secret: String,
+}
+
+impl Made {
+    fn population(&self) -> Population {
+        Population::new(self.seed, self.today)
+    }
+}
+
+/// Makes what is missing, then serves until told to stop.
+pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<()> {
+    if let Some(port) = args.port {
+        config.listen.set_port(port);
+    }
+    let folder = Folder::open(&config.dir)?;
+    let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
+    let listening = serve::bind(&mut config)?;
+    let app = App::open(&config, &folder, world).await?;
+    let made = make(args, &folder, &app, world).await?;
+    say(args, &config, &made)?;
+    serve::serve(&config, &folder, &app, listening).await
+}
+
+async fn make(args: &cli::Demo, folder: &Folder, app: &App, world: &World) -> Result<Made> {
+    let known = folder.path.join("demo.json");
+    if known.exists() {
+        let made: Made = serde_json::from_slice(&fs::read(&known)?).context("demo.json cannot be read")?;
+        if made.people != args.people {
+            eprintln!("This folder holds {} people; another --dir holds another number.", made.people);
+        }
+        return Ok(made);
+    }
+    eprintln!("Making {} synthetic people in {} …", args.people, folder.path.display());
+    let today = progress::today(world);
+    let feeds = Feeds { debts: &app.debts, score: &app.score, events: &*app.events };
+    load::run(Population::new(SEED, today), args.people, feeds).await?;
+    let (client, secret) = app.identity.add_client(demo_client()?).await?;
+    let client_secret = secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default();
+    let made = Made {
+        synthetic: true,
+        people: args.people,
+        seed: SEED,
+        today,
+        client_id: client.id.to_string(),
+        client_secret,
+    };
+    folder.write_private("demo.json", &serde_json::to_vec_pretty(&made)?)?;
+    Ok(made)
+}
+
+/// Reads and writes everything, so that every route can be tried, and measured without a limit.
+fn demo_client() -> Result<NewClient> {
+    Ok(NewClient {
+        name: "demo".to_owned(),
+        scopes: "read write".parse()?,
+        default_purpose: Some(Purpose::RiskAnalysis),
+        rate_limit: RateLimit::Unlimited,
+        jwks: None,
+    })
+}
+
+/// Somebody whom all three bases know, with debts and a purchase by card.
+fn example(made: &Made) -> Person {
+    let population = made.population();
+    let whole = |person: &Person| {
+        let by_card = person.movements.iter().any(|movement| movement.payment_type.as_str() == "CreditCard");
+        let known = person.in_debts && person.in_score && person.in_events;
+        known
+            && by_card
+            && !person.debts.is_empty()
+            && !person.sources_income.is_empty()
+            && !person.patrimonies.is_empty()
+    };
+    let found = (0..made.people).map(|number| population.person(number)).find(whole);
+    found.unwrap_or_else(|| population.person(0))
+}
+
+fn say(args: &cli::Demo, config: &Config, made: &Made) -> Result<()> {
+    let url = format!("http://{}", config.listen);
+    if args.print_json {
+        let population = made.population();
+        let cpfs: Vec<_> =
+            (0..made.people.min(CPFS)).map(|at| population.cpf(at * spread(made.people))).collect();
+        let (client_id, client_secret) = (&made.client_id, &made.client_secret);
+        let ready = serde_json::json!({ "url": url, "client_id": client_id, "client_secret": client_secret, "cpfs": cpfs });
+        println!("{}", serde_json::to_string(&ready)?);
+        return Ok(());
+    }
+    let cpf = example(made).cpf;
+    let (id, secret) = (&made.client_id, &made.client_secret);
+    let dir = if config.dir == std::path::Path::new("./ficha-data") {
+        String::new()
+    } else {
+        format!(" --dir {}", config.dir.display())
+    };
+    println!(
+        "\nficha serves {people} synthetic people at {url}   (Ctrl-C stops it)\n\n\
+         API in the browser   {url}/docs\n\
+         client id            {id}\n\
+         client secret        {secret}\n\n\
+         A dossier, from another terminal:\n\n\
+         curl -s {url}/dossie/{cpf} -H \"Authorization: Bearer $(curl -s -u {id}:{secret} \
+         -d grant_type=client_credentials {url}/oauth/token | sed -E 's/.*\"access_token\":\"([^\"]+)\".*/\\1/')\"\n\n\
+         The same as a page of text:\n\n\
+         {program} dossier {cpf}{dir}\n",
+        people = made.people,
+        program = program(),
+    );
+    Ok(())
+}
+
+/// The CPFs that are given out lie all over the base, so that no cache flatters a measurement.
+fn spread(people: u64) -> u64 {
+    (people / CPFS).max(1)
+}
+
+/// How this program was called, for lines to be pasted.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "ficha".to_owned())
+}

@@ -1,0 +1,115 @@
+//! `ficha doctor`: what is wrong with an installation, and what to do.
+
+use crate::{
+    config::Config,
+    folder::{Folder, free_bytes},
+    wiring::App,
+};
+use anyhow::Result;
+use ficha_domain::World;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// One thing that was looked at.
+enum Finding {
+    Good(String),
+    /// What is wrong, and what to do.
+    Wrong(String, String),
+}
+
+/// Looks at everything; `false` when something is wrong.
+pub async fn run(config: &Config, world: &World) -> Result<bool> {
+    let mut findings = vec![folder(&config.dir)];
+    if config.dir.exists() {
+        let folder = Folder::open(&config.dir)?;
+        findings.push(keys(config, &folder, world));
+        findings.push(disk(config, &folder.path));
+        findings.extend(stores(&folder.path));
+        findings.push(serving(config, &folder, world).await);
+    }
+    let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong(..))).count();
+    for finding in findings {
+        match finding {
+            Finding::Good(what) => println!("ok     {what}"),
+            Finding::Wrong(what, fix) => println!("WRONG  {what}\n       → {fix}"),
+        }
+    }
+    println!("{}", if wrong == 0 { "Nothing is wrong.".to_owned() } else { format!("{wrong} to mend.") });
+    Ok(wrong == 0)
+}
+
+fn folder(dir: &Path) -> Finding {
+    let Ok(metadata) = fs::metadata(dir) else {
+        let what = format!("there is no data folder {}", dir.display());
+        return Finding::Wrong(
+            what,
+            "`ficha serve` or `ficha demo` makes it; or name another with --dir".into(),
+        );
+    };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let what = format!("others on this machine can look into {}", dir.display());
+        return Finding::Wrong(what, format!("run `chmod 700 {}`", dir.display()));
+    }
+    Finding::Good(format!("the data folder {} is its owner's only", dir.display()))
+}
+
+fn keys(config: &Config, folder: &Folder, world: &World) -> Finding {
+    match folder.keys(config, world) {
+        Ok(_) => Finding::Good(format!("the key file {} can be used", config.key_file().display())),
+        Err(error) => {
+            Finding::Wrong(format!("{error:#}"), "put the right key file in place (keys.file)".into())
+        }
+    }
+}
+
+/// The spool's bound has to fit on the disk, or answers end sooner than it says.
+fn disk(config: &Config, dir: &Path) -> Finding {
+    match free_bytes(dir) {
+        Ok(free) if free < config.spool.max_bytes => {
+            let what = format!("{} MB are free, less than the spool may take (spool.max_bytes)", free >> 20);
+            Finding::Wrong(what, "make room, or lower spool.max_bytes".into())
+        }
+        Ok(free) => Finding::Good(format!("{} MB are free", free >> 20)),
+        Err(error) => Finding::Wrong(format!("{error:#}"), "look at the disk by hand".into()),
+    }
+}
+
+fn stores(dir: &Path) -> Vec<Finding> {
+    let files =
+        ["identity", "evidence", "debts", "score", "events", "dossier"].map(|name| format!("{name}.sqlite"));
+    files.iter().filter(|file| dir.join(file).exists()).map(|file| store(dir, file)).collect()
+}
+
+fn store(dir: &Path, file: &str) -> Finding {
+    match ficha_sqlite::quick_check(&dir.join(file)) {
+        Ok(()) => Finding::Good(format!("{file} is whole")),
+        Err(error) => Finding::Wrong(
+            format!("{file}: {error}"),
+            "stop the server and put the file back from your backup".into(),
+        ),
+    }
+}
+
+async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
+    match folder.lock() {
+        Err(error) => {
+            Finding::Wrong(format!("{error:#}"), "look at the permissions of the data folder".into())
+        }
+        // Nobody serves it: so it can be opened here, keys and all.
+        Ok(Some(_lock)) => match App::open(config, folder, world).await {
+            Ok(app) => match app.evidence.close().await {
+                Ok(()) => Finding::Good("nobody serves this folder now; it opens with these keys".into()),
+                Err(error) => Finding::Wrong(
+                    format!("the spool is not moved: {error}"),
+                    "see evidence.sqlite above".into(),
+                ),
+            },
+            Err(error) => Finding::Wrong(format!("the folder does not open: {error:#}"), "see above".into()),
+        },
+        Ok(None) => match super::ready(folder).await {
+            Ok(url) => Finding::Good(format!("the server at {url} is ready")),
+            Err(error) => {
+                Finding::Wrong(format!("{error:#}"), "see its log; restart it if it does not answer".into())
+            }
+        },
+    }
+}

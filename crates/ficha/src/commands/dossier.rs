@@ -1,0 +1,85 @@
+//! `ficha dossier CPF`: one dossier in the terminal.
+//!
+//! Whoever holds the data folder and its keys is its operator: a token for him is made here, and the dossier is asked
+//! for like any other: of the server that serves the folder, or, where none does, of the same routes in this process.
+//! Either way it is recorded.
+
+use super::view;
+use crate::{cli, config::Config, folder::Folder, wiring::App};
+use anyhow::{Context, Result, bail};
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use ficha_domain::{Cpf, CpfValidation, World};
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// Prints the dossier; `false` when nobody of that CPF is known.
+pub async fn run(args: &cli::Dossier, config: &Config, world: &World) -> Result<bool> {
+    let Ok(cpf) = Cpf::parse(&args.cpf, CpfValidation::Format) else { bail!("a CPF has 11 digits") };
+    if !config.dir.exists() {
+        bail!(
+            "there is no data folder {}; `ficha demo` makes one with synthetic people",
+            config.dir.display()
+        );
+    }
+    let folder = Folder::open(&config.dir)?;
+    let (status, body) = match folder.lock()? {
+        Some(_lock) => ask_here(cpf, args, config, &folder, world).await?,
+        None => ask_server(cpf, args, config, &folder, world).await?,
+    };
+    let dossier: Value = serde_json::from_slice(&body).context("the answer is not JSON")?;
+    match status {
+        200 if args.json => print!("{}", String::from_utf8_lossy(&body)),
+        200 => print!("{}", view::render(&dossier)),
+        404 => eprintln!("Nobody of this CPF is known. That it was asked has been recorded."),
+        _ => bail!(
+            "{}: {}",
+            dossier["title"].as_str().unwrap_or("refused"),
+            dossier["detail"].as_str().unwrap_or("")
+        ),
+    }
+    Ok(status == 200)
+}
+
+async fn ask_here(
+    cpf: Cpf,
+    args: &cli::Dossier,
+    config: &Config,
+    folder: &Folder,
+    world: &World,
+) -> Result<(u16, Vec<u8>)> {
+    let app = App::open(config, folder, world).await?;
+    let token = super::client::operator_token(&app.identity).await?;
+    let request = Request::get(format!("/dossie/{cpf}"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("ficha-purpose", args.purpose.as_str())
+        .body(Body::empty())?;
+    let answer = app.common().oneshot(request).await?;
+    let status = answer.status().as_u16();
+    let body = to_bytes(answer.into_body(), usize::MAX).await?;
+    app.evidence.close().await?;
+    Ok((status, body.to_vec()))
+}
+
+async fn ask_server(
+    cpf: Cpf,
+    args: &cli::Dossier,
+    config: &Config,
+    folder: &Folder,
+    world: &World,
+) -> Result<(u16, Vec<u8>)> {
+    let serving = folder.serving()?;
+    let identity = super::client::identity(config, folder, world, &serving.issuer).await?;
+    let token = super::client::operator_token(&identity).await?;
+    let answer = reqwest::Client::new()
+        .get(format!("{}/dossie/{cpf}", serving.url))
+        .bearer_auth(token)
+        .header("ficha-purpose", args.purpose.as_str())
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| format!("the server at {} does not answer", serving.url))?;
+    Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
+}

@@ -1,0 +1,91 @@
+//! `ficha serve`: everything, until it is told to stop.
+
+use crate::{
+    config::Config,
+    folder::{Folder, Serving, taken},
+    wiring::App,
+};
+use anyhow::{Context, Result};
+use axum::Router;
+use ficha_domain::World;
+use ficha_http::{Limits, Listening};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+/// Serves the folder until SIGTERM or SIGINT; then finishes what was accepted.
+pub async fn run(mut config: Config, world: &World) -> Result<()> {
+    let folder = Folder::open(&config.dir)?;
+    let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
+    let listening = bind(&mut config)?;
+    let app = App::open(&config, &folder, world).await?;
+    serve(&config, &folder, &app, listening).await
+}
+
+/// Takes the common origin's port, so that the issuer's name is known before the first token.
+pub fn bind(config: &mut Config) -> Result<Listening> {
+    let listening = Listening::bind(config.listen).with_context(|| {
+        format!("{} cannot be listened on; take another with FICHA_LISTEN or `listen`", config.listen)
+    })?;
+    config.listen = listening.address;
+    Ok(listening)
+}
+
+/// Serves an application that is open.
+pub async fn serve(config: &Config, folder: &Folder, app: &App, common: Listening) -> Result<()> {
+    let told = told_to_stop()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    let address = common.address;
+    servers.spawn(listen(common, app.common(), config.limits.clone(), stopped.clone()));
+    for (role, address) in config.role_listeners()? {
+        let listening = Listening::bind(address)
+            .with_context(|| format!("{role}.listen: {address} cannot be listened on"))?;
+        servers.spawn(listen(listening, app.single(role), config.limits.clone(), stopped.clone()));
+    }
+    folder.announce(&Serving {
+        url: format!("http://{address}"),
+        issuer: config.issuer(),
+        pid: std::process::id(),
+    })?;
+    tracing::info!(%address, "serving");
+    let ended = tokio::select! {
+        () = told => Ok(()),
+        Some(ended) = servers.join_next() => ended.context("a listener panicked").and_then(|result| result),
+    };
+    // Nobody is left who would have to be told, when every listener has ended by itself.
+    let _ = stop.send(true);
+    while let Some(server) = servers.join_next().await {
+        server.context("a listener panicked")??;
+    }
+    app.evidence.close().await?;
+    ended
+}
+
+async fn listen(
+    listening: Listening,
+    app: Router,
+    limits: Limits,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let stop = async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    ficha_http::serve(listening, app, &limits, stop).await.context("a listener failed")
+}
+
+/// Resolves at SIGTERM or SIGINT; from the call on, neither ends the process.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what was accepted");
+    })
+}

@@ -1,0 +1,129 @@
+//! The one folder in which everything is kept.
+
+use crate::config::Config;
+use anyhow::{Context, Result, bail};
+use ficha_domain::World;
+use ficha_seal::{FileKeys, Keyring};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// A data folder. Only one process serves it; others work beside that one.
+pub struct Folder {
+    /// Where.
+    pub path: PathBuf,
+}
+
+/// Held by the process that serves the folder, until it ends, by whatever end.
+pub struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
+
+/// Where the process that serves a folder can be reached.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Serving {
+    /// Its origin.
+    pub url: String,
+    /// The issuer in its tokens.
+    pub issuer: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl Folder {
+    /// The folder, made when absent, for its owner only.
+    pub fn open(path: &Path) -> Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Takes the folder for this process; `None` when another one serves it.
+    pub fn lock(&self) -> Result<Option<Lock>> {
+        let path = self.path.join("lock");
+        let file = private().write(true).create(true).truncate(false).open(&path);
+        let file = file.with_context(|| format!("{} cannot be opened", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("the data folder cannot be locked"),
+        }
+    }
+
+    /// The keys: made when the folder is empty, demanded when it is not.
+    pub fn keys(&self, config: &Config, world: &World) -> Result<Keyring> {
+        let file = config.key_file();
+        let keys = FileKeys::at(&file);
+        if !file.exists() && !self.holds_data() {
+            keys.create(world)?;
+        }
+        Ok(Keyring::open(&keys)?)
+    }
+
+    fn holds_data(&self) -> bool {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name != "lock" && name != "root.key")
+    }
+
+    /// Tells other processes where this one serves.
+    pub fn announce(&self, serving: &Serving) -> Result<()> {
+        self.write_private("serving.json", &serde_json::to_vec(serving)?)
+    }
+
+    /// Where the process that serves this folder is.
+    pub fn serving(&self) -> Result<Serving> {
+        let text = fs::read(self.path.join("serving.json"))
+            .context("the server has not said yet where it serves")?;
+        serde_json::from_slice(&text).context("serving.json cannot be read")
+    }
+
+    /// Writes a file that only its owner can read, whole or not at all.
+    pub fn write_private(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let write = || {
+            let mut file = private().write(true).create(true).truncate(true).open(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+fn private() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.mode(0o600);
+    options
+}
+
+/// Refuses to serve a folder twice, with what to do.
+pub fn taken(folder: &Folder) -> anyhow::Error {
+    let path = folder.path.display();
+    match folder.serving() {
+        Ok(serving) => anyhow::anyhow!(
+            "{path} is served already, at {} (process {}); stop that one, or take another --dir",
+            serving.url,
+            serving.pid
+        ),
+        Err(_) => {
+            anyhow::anyhow!("{path} is in use by another process; stop that one, or take another --dir")
+        }
+    }
+}
+
+/// Bytes that are free on the disk of this folder, as `df` counts them.
+pub fn free_bytes(path: &Path) -> Result<u64> {
+    let output =
+        std::process::Command::new("df").arg("-Pk").arg(path).output().context("df cannot be run")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let free = text.lines().nth(1).and_then(|line| line.split_ascii_whitespace().nth(3)?.parse::<u64>().ok());
+    match free {
+        Some(kilobytes) => Ok(kilobytes * 1024),
+        None => bail!("df says nothing about {}", path.display()),
+    }
+}

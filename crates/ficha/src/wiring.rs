@@ -1,0 +1,185 @@
+//! Everything of one process, put together. The only place that chooses an engine.
+
+use crate::{config::Config, folder::Folder};
+use anyhow::{Context, Result, anyhow};
+use axum::Router;
+use ficha_contract::Base;
+use ficha_debts::Debts;
+use ficha_domain::World;
+use ficha_dossier::Dossiers;
+use ficha_events::{Events, EventsSettings};
+use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
+use ficha_http::{Metrics, Ready, Shell, document};
+use ficha_identity::{Identity, IdentitySettings};
+use ficha_people::{Keeping, People, SqlitePeople};
+use ficha_score::{Scorecard, Scores};
+use ficha_seal::{Keyring, Vault};
+use std::{path::Path, sync::Arc};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// The roles of one process.
+pub struct App {
+    pub debts: Debts,
+    pub score: Scores,
+    pub events: Arc<Events>,
+    pub dossiers: Arc<Dossiers>,
+    pub identity: Identity,
+    pub evidence: Arc<EvidenceService>,
+    pub shell: Shell,
+    config: Config,
+}
+
+/// One role's routes with the document that they made.
+pub struct RoleRoutes {
+    pub name: &'static str,
+    pub router: Router,
+    pub document: OpenApi,
+}
+
+impl App {
+    /// Opens every store below the folder. Whatever is wrong is said here, before anything is served.
+    pub async fn open(config: &Config, folder: &Folder, world: &World) -> Result<Self> {
+        let keyring = folder.keys(config, world)?;
+        let dir = &folder.path;
+        let identity = open_identity(config, dir, &keyring, world).await?;
+        let spool = SpoolSettings { max_bytes: config.spool.max_bytes };
+        let evidence = Arc::new(EvidenceService::open(dir, &keyring, world.clone(), spool).await?);
+        let vault = keyring.vault("debts");
+        let people =
+            open_people(&dir.join("debts.sqlite"), Keeping::Sealed(vault.clone()), &vault, world).await?;
+        let debts = Debts::new(people);
+        let vault = keyring.vault("score");
+        let people =
+            open_people(&dir.join("score.sqlite"), Keeping::Clear(vault.clone()), &vault, world).await?;
+        let score = Scores::new(people, scorecard(config)?, world.clone());
+        let settings = EventsSettings { zone: config.events.zone.clone() };
+        let events =
+            Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;
+        let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
+        let settings = ficha_dossier::Settings { keep_days: config.dossier.keep_days, ..Default::default() };
+        let dossiers = Dossiers::open(dir, bases, &keyring, world.clone(), settings).await?;
+        let shell = Shell::new(
+            world.clone(),
+            identity.verifier(),
+            evidence.clone(),
+            config.limits.clone(),
+            metrics(&evidence),
+        );
+        Ok(Self { debts, score, events, dossiers, identity, evidence, shell, config: config.clone() })
+    }
+
+    /// The roles' routes.
+    pub fn roles(&self) -> Vec<RoleRoutes> {
+        let shell = |validation| self.shell.validating(validation);
+        let config = &self.config;
+        vec![
+            role(
+                "debts",
+                ABOUT[0],
+                ficha_debts::routes(self.debts.clone(), shell(config.debts.cpf_validation)),
+            ),
+            role(
+                "score",
+                ABOUT[1],
+                ficha_score::routes(self.score.clone(), shell(config.score.cpf_validation)),
+            ),
+            role(
+                "events",
+                ABOUT[2],
+                ficha_events::routes(self.events.clone(), shell(config.events.cpf_validation)),
+            ),
+            role(
+                "dossier",
+                ABOUT[3],
+                ficha_dossier::routes(self.dossiers.clone(), shell(config.dossier.cpf_validation)),
+            ),
+            role("identity", ABOUT[4], self.identity.routes()),
+        ]
+    }
+
+    /// The common origin: all roles, the documentation, and the shell around them.
+    pub fn common(&self) -> Router {
+        let roles = self.roles();
+        let documents = roles.iter().map(|role| (role.name, role.document.clone())).collect();
+        let all = roles.into_iter().fold(Router::new(), |all, role| all.merge(role.router));
+        ficha_http::wrap(all.merge(ficha_http::docs(documents)), &self.shell, self.ready())
+    }
+
+    /// A role's own listener: its routes, and the issuer's.
+    pub fn single(&self, name: &str) -> Router {
+        let wanted = |role: &RoleRoutes| role.name == name || role.name == "identity";
+        let routes =
+            self.roles().into_iter().filter(wanted).fold(Router::new(), |all, role| all.merge(role.router));
+        ficha_http::wrap(routes, &self.shell, self.ready())
+    }
+
+    fn ready(&self) -> Ready {
+        let evidence = self.evidence.clone();
+        Arc::new(move || match evidence.figures().gate {
+            Gate::Open => Ok(()),
+            Gate::Full => Err("the spool is full: consultations cannot be recorded".to_owned()),
+            Gate::Failed => Err("the spool cannot be written; see the log and restart".to_owned()),
+        })
+    }
+}
+
+const ABOUT: [&str; 5] = [
+    "Base A: what a person owes. Sealed at rest.",
+    "Base B: what a person owns and earns, and the score computed from it.",
+    "Base C: what happened lately: last consultation, movements, last card purchase.",
+    "The dossier of a CPF, composed from the three bases inside one budget.",
+    "The issuer of access tokens (OAuth 2.0).",
+];
+
+fn role(name: &'static str, about: &str, routes: OpenApiRouter) -> RoleRoutes {
+    let (router, api) = routes.split_for_parts();
+    RoleRoutes { name, router, document: document(api, name, about) }
+}
+
+async fn open_people(path: &Path, keeping: Keeping, vault: &Vault, world: &World) -> Result<People> {
+    let store = SqlitePeople::open(path, vault).await?;
+    Ok(People::new(Arc::new(store), keeping, world.clone()))
+}
+
+/// The issuer, also for commands that work beside the server.
+pub async fn open_identity(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+) -> Result<Identity> {
+    let algorithm = config.identity.algorithm.parse();
+    let settings = IdentitySettings {
+        token_life_s: config.identity.token_life_s,
+        key_lead_s: config.identity.key_lead_s,
+        algorithm: algorithm.map_err(|()| anyhow!("identity.algorithm takes EdDSA, ES256 or RS256"))?,
+        ..IdentitySettings::new(config.issuer())
+    };
+    Ok(Identity::open(dir, keyring, world.clone(), settings).await?)
+}
+
+fn scorecard(config: &Config) -> Result<Scorecard> {
+    let file = Some(Path::new(&config.score.scorecard)).filter(|file| !file.as_os_str().is_empty());
+    Scorecard::open(file).context("score.scorecard cannot be used")
+}
+
+/// Figures of the record, for the operator: an answer that cannot be recorded does not leave.
+fn metrics(evidence: &Arc<EvidenceService>) -> Metrics {
+    let metrics = Metrics::default();
+    let figure = |name, help, read: fn(Figures) -> u64| {
+        let evidence = evidence.clone();
+        metrics.gauge(name, help, move || i64::try_from(read(evidence.figures())).unwrap_or(i64::MAX));
+    };
+    figure("spool_backlog_records", "Consultations that wait to be moved to the store", |at| {
+        at.backlog_records
+    });
+    figure("spool_backlog_bytes", "What they take of the spool's bound", |at| at.backlog_bytes);
+    figure("spool_max_bytes", "The spool's bound; beyond it nothing is answered", |at| at.max_bytes);
+    figure("spool_records", "Consultations recorded since the start", |at| at.records);
+    figure("spool_syncs", "Syncs of the disk that recorded them", |at| at.syncs);
+    figure("spool_moves_failed", "Attempts to move records to the store that failed", |at| at.moves_failed);
+    figure("spool_alarms", "Records that somebody has to look at; see the log", |at| at.alarms);
+    figure("spool_gate_open", "1 while answers may leave", |at| u64::from(at.gate == Gate::Open));
+    metrics
+}

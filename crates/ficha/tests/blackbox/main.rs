@@ -1,0 +1,7 @@
+//! The real binary, from outside: what clients, operators and attackers see.
+
+mod coverage;
+mod dossier;
+mod operator;
+mod sealed;
+mod server;

@@ -1,0 +1,113 @@
+//! What the operator does: start, stop, keys, clients, doctor.
+
+use crate::server::{CPF, Server, command, folder};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_lost_or_wrong_key_is_said_at_start() {
+    let server = Server::start();
+    let (dir, _) = server.stop();
+    let key = dir.path().join("root.key");
+    let right = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let lost = command(dir.path()).arg("serve").env("FICHA_LISTEN", "127.0.0.1:0").output().unwrap();
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(text(&lost.stderr).contains("there is no key file"), "{}", text(&lost.stderr));
+    assert!(!key.exists(), "a new key is never made beside old data");
+    fs::write(&key, format!("ficha-key-1 {}\n", "ab".repeat(32))).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let wrong = command(dir.path()).arg("serve").env("FICHA_LISTEN", "127.0.0.1:0").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("another key"), "{}", text(&wrong.stderr));
+    fs::write(&key, right).unwrap();
+    Server::start_in(dir, &[]).stop();
+}
+
+#[tokio::test]
+async fn a_folder_is_served_once() {
+    let server = Server::start();
+    let second = command(server.dir.path()).arg("serve").env("FICHA_LISTEN", "127.0.0.1:0").output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("served already"), "{}", text(&second.stderr));
+    assert!(server.run(&["healthcheck"]).status.success());
+    let (dir, _) = server.stop();
+    assert!(!command(dir.path()).arg("healthcheck").output().unwrap().status.success());
+}
+
+#[tokio::test]
+async fn the_terminal_shows_a_dossier_beside_the_server_and_without_it() {
+    let server = Server::start();
+    let token = server.token("read write").await;
+    server.fill(&token).await;
+    let beside = server.run(&["dossier", CPF]);
+    assert!(beside.status.success(), "{}", text(&beside.stderr));
+    assert!(text(&beside.stdout).contains("R$ 98.765,43"), "{}", text(&beside.stdout));
+    let (dir, _) = server.stop();
+    let alone = command(dir.path()).args(["dossier", CPF, "--json"]).output().unwrap();
+    let dossier: serde_json::Value = serde_json::from_slice(&alone.stdout).unwrap();
+    assert_eq!(dossier["complete"], true);
+    assert_eq!(
+        dossier["sections"]["events"]["data"]["last_consultation"]["purpose"], "risk_analysis",
+        "the dossier beside the server was recorded"
+    );
+    let nobody = command(dir.path()).args(["dossier", "123.456.789-09"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn doctor_says_what_is_wrong_and_what_to_do() {
+    let server = Server::start();
+    let well = server.run(&["doctor"]);
+    assert!(well.status.success(), "{}", text(&well.stdout));
+    assert!(text(&well.stdout).contains("Nothing is wrong."));
+    let (dir, _) = server.stop();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let ill = command(dir.path()).arg("doctor").output().unwrap();
+    assert_eq!(ill.status.code(), Some(1));
+    assert!(text(&ill.stdout).contains("chmod 700"), "{}", text(&ill.stdout));
+}
+
+#[tokio::test]
+async fn a_revoked_client_and_a_rotated_key() {
+    let server = Server::start();
+    let (id, secret) = server.client("dossier:read", &[]);
+    let token = server.token_of(&id, &secret).await;
+    assert!(server.run(&["key", "rotate"]).status.success());
+    assert_eq!(server.get(&token, "/dossies").await.code(), "missing_purpose", "a rotation breaks nothing");
+    assert!(server.run(&["client", "revoke", &id]).status.success());
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+        while server.get(&token, "/dossies").await.status != 401 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(refused.await.is_ok(), "a revoked client's tokens die within 5 seconds");
+    assert!(text(&server.run(&["client", "list"]).stdout).contains("revoked"));
+}
+
+#[tokio::test]
+async fn a_role_has_its_own_listener_when_asked() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let dir = folder();
+    let server = Server::start_in(dir, &[("FICHA_DEBTS__LISTEN", &address)]);
+    let token = server.token("read").await;
+    let http = reqwest::Client::new();
+    let answer = http.get(format!("http://{address}/divida/{CPF}")).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    let elsewhere =
+        http.get(format!("http://{address}/score/{CPF}")).bearer_auth(&token).send().await.unwrap();
+    assert!(elsewhere.text().await.unwrap().contains("unknown_route"));
+}
+
+#[tokio::test]
+async fn settings_that_are_wrong_are_named() {
+    let dir = folder();
+    let output = command(dir.path()).arg("serve").env("FICHA_LISEN", "x").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("lisen"), "{}", text(&output.stderr));
+    let usage = command(dir.path()).arg("srve").output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+}

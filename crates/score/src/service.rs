@@ -1,0 +1,150 @@
+//! What base B does.
+
+use crate::{
+    Scorecard,
+    document::{self, Document},
+    facts::{Facts, utc_day},
+    kept,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use ficha_contract::{
+    Ask, Base, Condition, ErrorCode, Found, Ingest, Ingested, Problem, Reply, Source, StoreError,
+    Unavailable,
+    wire::{Of, ScorePerson},
+};
+use ficha_domain::{Cpf, World};
+use ficha_people::{Decision, Numbers, People, Person};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Base B. Cloning shares it.
+#[derive(Clone)]
+pub struct Scores(Arc<Inner>);
+
+struct Inner {
+    people: People,
+    scorecard: Scorecard,
+    world: World,
+}
+
+impl Scores {
+    /// Base B in these documents, which are kept in clear: they are read often, and feed models.
+    #[must_use]
+    pub fn new(people: People, scorecard: Scorecard, world: World) -> Self {
+        Self(Arc::new(Inner { people, scorecard, world }))
+    }
+
+    /// A person with age and score as they are at this moment; the body is the answer.
+    ///
+    /// # Errors
+    /// [`StoreError`], also for a document that is damaged.
+    pub async fn find(&self, cpf: Cpf, now: Timestamp) -> Result<Option<Person>, StoreError> {
+        let Some(person) = self.0.people.find(cpf).await? else { return Ok(None) };
+        let (facts, json) = kept::unpack(&person.body).ok_or_else(damaged)?;
+        let body = with_score(&self.0.scorecard, &facts, &json, now).map_err(StoreError::new)?;
+        Ok(Some(Person { body, ..person }))
+    }
+
+    /// Puts what was sent in place of what was there; the id stays. Answers what is kept, without the score: whoever
+    /// feeds a base has no purpose for which to see it.
+    ///
+    /// # Errors
+    /// `invalid_field`, `precondition_failed`, `idempotency_key_reused`, the store's.
+    pub async fn replace(&self, cpf: Cpf, sent: ScorePerson, condition: Condition) -> Result<Reply, Problem> {
+        self.check(cpf, &sent)?;
+        let world = self.0.world.clone();
+        let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
+            let status = if current.is_some() { 200 } else { 201 };
+            let (body, json) = merge(cpf, current, &sent, &world)?;
+            Ok(Decision::Put(body, status, json))
+        };
+        self.0.people.change(cpf, condition, decide).await
+    }
+
+    /// Removes a person.
+    ///
+    /// # Errors
+    /// `not_found`, `precondition_failed`, `idempotency_key_reused`, the store's.
+    pub async fn remove(&self, cpf: Cpf, condition: Condition) -> Result<Reply, Problem> {
+        let decide = |_, current: Option<&Person>, _: &mut dyn Numbers| {
+            current.map(|_| Decision::Delete).ok_or(ErrorCode::NotFound.into())
+        };
+        self.0.people.change(cpf, condition, decide).await
+    }
+
+    /// Whether a person can be kept so: for whoever sorts out wrong rows before [`Ingest::ingest`], which refuses a
+    /// batch with one of them in it.
+    ///
+    /// # Errors
+    /// `invalid_field`, which names the field and what it takes.
+    pub fn check(&self, cpf: Cpf, sent: &ScorePerson) -> Result<(), Problem> {
+        document::check(cpf, sent, self.0.world.now())
+    }
+}
+
+/// The JSON with age and score put in before its last brace; nothing of it is printed again.
+pub(crate) fn with_score(
+    scorecard: &Scorecard,
+    facts: &Facts,
+    json: &[u8],
+    now: Timestamp,
+) -> serde_json::Result<Bytes> {
+    const SCORE_LEN: usize = 700;
+    let mut answer = Vec::with_capacity(json.len() + SCORE_LEN);
+    answer.extend(json.strip_suffix(b"}").unwrap_or(json));
+    answer.extend(b",\"age\":");
+    serde_json::to_writer(&mut answer, &facts.age(utc_day(now)))?;
+    answer.extend(b",\"score\":");
+    serde_json::to_writer(&mut answer, &scorecard.score(facts, now))?;
+    answer.push(b'}');
+    Ok(answer.into())
+}
+
+fn damaged() -> StoreError {
+    StoreError::new("a document of base B is damaged: it was not written by this version of ficha")
+}
+
+/// What is to be kept, and its JSON.
+fn merge(
+    cpf: Cpf,
+    current: Option<&Person>,
+    sent: &ScorePerson,
+    world: &World,
+) -> Result<(Vec<u8>, String), Problem> {
+    let id = match current {
+        Some(person) => kept::id(&person.body).ok_or_else(damaged)?,
+        None => document::new_id(world),
+    };
+    let json = Document::new(id, cpf, sent).to_json()?;
+    Ok((kept::pack(&Facts::of(sent), &json), json))
+}
+
+#[async_trait]
+impl Base for Scores {
+    async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
+        Ok(match self.find(ask.cpf, ask.now).await? {
+            Some(Person { body, updated_at, .. }) => {
+                Found::Person { body, as_of: ask.now, updated_at, source: Source::Own }
+            }
+            None => Found::Nobody { as_of: ask.now, source: Source::Own },
+        })
+    }
+}
+
+#[async_trait]
+impl Ingest<Of<ScorePerson>> for Scores {
+    async fn ingest(&self, batch: Vec<Of<ScorePerson>>) -> Result<Ingested, Problem> {
+        batch.iter().try_for_each(|Of { cpf, person }| self.check(*cpf, person))?;
+        let changes = batch.into_iter().map(|Of { cpf, person }| {
+            let world = self.0.world.clone();
+            let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
+                let (body, _) = merge(cpf, current, &person, &world)?;
+                let equal = current.is_some_and(|current| current.body == body);
+                Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
+            };
+            (cpf, decide)
+        });
+        self.0.people.ingest(changes.collect()).await
+    }
+}
