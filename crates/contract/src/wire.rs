@@ -1,5 +1,7 @@
 //! What other systems send to feed the bases: the seed's words and shapes.
 //!
+//! None of these types has `Debug`: whoever prints one prints a person.
+//!
 //! Fields that the seed's own answers have and that ficha decides (`id` of a person, `customer`, `_cls`) may be sent
 //! back and are ignored, as is every unknown field.
 
@@ -9,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A person of base A.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct DebtsPerson {
     /// If sent in a body, it must be the CPF of the path.
     pub cpf: Option<String>,
@@ -36,7 +38,7 @@ pub struct Debt {
 }
 
 /// A person of base B.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct ScorePerson {
     /// If sent in a body, it must be the CPF of the path.
     pub cpf: Option<String>,
@@ -65,7 +67,7 @@ pub struct Valued {
 }
 
 /// A movement of base C.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Movement {
     /// Given by ficha when it is left out.
     #[serde(default)]
@@ -146,7 +148,7 @@ impl PaymentType {
 }
 
 /// A person with the CPF already read: what [`crate::Ingest`] takes for bases A and B.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Of<Person> {
     /// Whose.
     pub cpf: Cpf,

@@ -122,6 +122,7 @@ impl Base for Debts {
 #[async_trait]
 impl Ingest<Of<DebtsPerson>> for Debts {
     async fn ingest(&self, batch: Vec<Of<DebtsPerson>>) -> Result<Ingested, Problem> {
+        batch.iter().try_for_each(|Of { cpf, person }| document::check(*cpf, person))?;
         let changes = batch.into_iter().map(|Of { cpf, person }| {
             let decide = move |id, current: Option<&Person>, numbers: &mut dyn Numbers| {
                 let (document, changed) = merge(id, cpf, current, &person, numbers)?;

@@ -16,7 +16,6 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) type Bases = [Arc<dyn Base>; 3];
 
 /// The sections, judged, in the order of [`BaseName::ALL`].
-#[derive(Debug)]
 pub(crate) struct Composed {
     pub(crate) sections: [Section; 3],
     pub(crate) elapsed_ms: u64,
@@ -106,6 +105,3 @@ pub(crate) fn denied() -> Section {
 fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,6 +33,9 @@ mod store;
 mod under_way;
 mod wanted;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::routes;
 pub use service::Dossiers;
 pub use settings::{OpenError, Settings};

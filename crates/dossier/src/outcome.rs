@@ -211,7 +211,7 @@ mod tests {
     fn every_dossier() -> impl Iterator<Item = (States, [bool; 3])> {
         (0..125 * 8).map(|number| {
             let state = |weight: usize| STATES[number / weight % 5];
-            let bit = |at: usize| number / 125 >> at & 1 == 1;
+            let bit = |at: usize| (number / 125) >> at & 1 == 1;
             ([state(1), state(5), state(25)], [bit(0), bit(1), bit(2)])
         })
     }

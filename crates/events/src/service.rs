@@ -110,7 +110,7 @@ impl Events {
     /// # Errors
     /// The store's. That the consultation cannot be read is said in the record.
     pub async fn record(&self, cpf: Cpf) -> Result<Option<Record>, StoreError> {
-        let mut answer = head(cpf, self.last_consultation(cpf).await);
+        let mut answer = head(cpf, &self.last_consultation(cpf).await);
         let updated_at = self.store.append_hot(cpf, &mut answer).await?;
         Ok(updated_at.map(|updated_at| Record { body: answer.into(), updated_at }))
     }
@@ -268,7 +268,7 @@ impl Events {
 struct Unknown;
 
 /// The answer up to where the hot record begins.
-fn head(cpf: Cpf, last: Result<Option<LastConsultation>, Unknown>) -> Vec<u8> {
+fn head(cpf: Cpf, last: &Result<Option<LastConsultation>, Unknown>) -> Vec<u8> {
     let mut answer = Vec::with_capacity(ANSWER_BYTES);
     // Writing into a Vec does not fail.
     let _ = match last {

@@ -8,10 +8,7 @@ use ficha_contract::{
 };
 use ficha_domain::{Cpf, CpfValidation, MovedClock, ObjectId, Purpose, SeededRandom, World};
 use jiff::Timestamp;
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 pub(crate) const ANA: &str = "52998224725";
 pub(crate) const RUI: &str = "12345678909";
@@ -100,12 +97,12 @@ impl TokenVerifier for Tokens {
     }
 }
 
-/// A record in memory, which can fail and be slow.
+/// A record in memory, which can fail and hang.
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) kept: Mutex<Vec<Consultation>>,
     pub(crate) fails: Mutex<bool>,
-    pub(crate) takes: Mutex<Duration>,
+    pub(crate) hangs: Mutex<bool>,
 }
 
 impl Record {
@@ -127,9 +124,9 @@ impl Evidence for Record {
     }
 
     async fn last(&self, cpf: Cpf) -> Result<Option<LastConsultation>, StoreError> {
-        let takes = *self.takes.lock().unwrap();
-        if !takes.is_zero() {
-            tokio::time::sleep(takes).await;
+        let hangs = *self.hangs.lock().unwrap();
+        if hangs {
+            std::future::pending::<()>().await;
         }
         let found = self.of_person(cpf, 1).await?;
         Ok(found.first().map(|found| LastConsultation { at: found.at, purpose: found.purpose }))

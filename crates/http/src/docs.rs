@@ -44,7 +44,7 @@ pub fn docs(documents: Vec<(&'static str, OpenApi)>) -> Router {
 
 const INDEX: &str = r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>ficha API</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="/docs/assets/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css"></head><body><div id="swagger-ui"></div>
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css"><style>body{margin:0}.topbar .link{display:none!important}</style></head><body><div id="swagger-ui"></div>
 <script src="/docs/assets/swagger-ui-bundle.js"></script>
 <script src="/docs/assets/swagger-ui-standalone-preset.js"></script><script src="/docs/settings.js"></script>
 </body></html>"#;

@@ -254,7 +254,7 @@ mod tests {
     use ficha_contract::wire::DebtsPerson;
 
     fn error(json: &str) -> (ErrorCode, String, String) {
-        let problem = parse_json::<DebtsPerson>(json.as_bytes()).unwrap_err();
+        let problem = parse_json::<DebtsPerson>(json.as_bytes()).err().unwrap();
         let (field, detail) = problem
             .errors
             .first()
@@ -296,7 +296,7 @@ mod tests {
         for json in ["", "{", "{\"name\":", "nothing", "{} x"] {
             assert!(matches!(error(json).0, ErrorCode::MalformedRequest | ErrorCode::InvalidField), "{json}");
         }
-        let problem = parse_json::<DebtsPerson>(b"{\"name\":\"Jo\xe3o\"}").unwrap_err();
+        let problem = parse_json::<DebtsPerson>(b"{\"name\":\"Jo\xe3o\"}").err().unwrap();
         assert_eq!(problem.detail.unwrap(), "The body is not UTF-8: byte 11 is wrong.");
     }
 

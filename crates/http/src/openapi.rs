@@ -21,7 +21,7 @@ pub fn document(mut api: OpenApi, role: &str, description: &str) -> OpenApi {
     api.info = InfoBuilder::new()
         .title(format!("ficha {role}"))
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(description))
+        .description(Some(format!("{description} [Error codes](/docs/errors)")))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
     let components = api.components.get_or_insert_default();

@@ -86,7 +86,8 @@ pub async fn serve(
         stop.await;
         stopper.graceful_shutdown(Some(grace));
     });
-    let mut server = axum_server::from_tcp(listening.listener)?.handle(handle);
+    // HTTP/1 by name: a server that first finds out the version waits for it without a bound.
+    let mut server = axum_server::from_tcp(listening.listener)?.handle(handle).http1_only();
     server
         .http_builder()
         .http1()

@@ -92,6 +92,9 @@ impl NewClient {
                 takes: "1 to 100 characters, none of control",
             });
         }
+        if self.rate_limit == RateLimit::PerMinute(0) {
+            return Err(IdentityError::Invalid { field: "rate", takes: "1 request a minute or more" });
+        }
         if self.scopes.is_empty() {
             return Err(IdentityError::Invalid { field: "scope", takes: "at least one scope" });
         }
@@ -101,7 +104,16 @@ impl NewClient {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing;
+    use crate::{NewClient, testing};
+    use ficha_contract::RateLimit;
+
+    #[test]
+    fn a_client_may_do_something() {
+        let world = testing::world().world;
+        assert!(testing::new_client("x", "").make(&world).is_err(), "no scope");
+        let rate_limit = RateLimit::PerMinute(0);
+        assert!(NewClient { rate_limit, ..testing::new_client("x", "debts:read") }.make(&world).is_err());
+    }
 
     #[test]
     fn a_name_is_something_that_can_be_shown() {
@@ -110,9 +122,5 @@ mod tests {
             assert!(testing::new_client(name, "debts:read").make(&world.world).is_err(), "{name:?}");
         }
         assert!(testing::new_client("Loja São João", "debts:read").make(&world.world).is_ok());
-        assert!(
-            testing::new_client("x", "").make(&world.world).is_err(),
-            "a client without scopes is a mistake"
-        );
     }
 }

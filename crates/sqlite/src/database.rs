@@ -83,6 +83,10 @@ impl Database {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        // A bulk load touches pages all over its indexes: with the default 2 MB they are read and spilled again and
+        // again. Taken only as far as it is used.
+        connection.pragma_update(None, "cache_size", -(64 << 10))?;
+        connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
         migrate::run(&mut connection, path, migrations)?;
         let commits = Arc::new(AtomicU64::new(0));
         Ok(Self(Arc::new(Inner {

@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("identity", &["contract", "domain", "http", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "seal", "sqlite"]),
     ("population", &["domain"]),
-    ("testkit", &["contract", "domain"]),
+    ("testkit", &["contract", "domain", "http"]),
     ("xtask", &[]),
     ("bench", &[]),
 ];

@@ -28,6 +28,7 @@ pub(super) struct NewDossier {
     #[schema(schema_with = schema::sections, required = false)]
     require: Vec<BaseName>,
     /// Seconds; a section known to be current only before that is `stale`.
+    #[schema(maximum = 2147483647)]
     max_age: Option<u32>,
     /// Milliseconds for composing, instead of the server's own (1000).
     #[schema(minimum = 1, maximum = 10000)]
@@ -53,9 +54,11 @@ pub(super) struct ComposeQuery {
     /// Sections without which there is to be no answer, separated by commas: each is `fresh` or `not_found`, or the
     /// answer is 503.
     #[serde(default, deserialize_with = "names")]
-    #[param(value_type = Option<String>, required = false, example = "debts,score")]
+    #[param(value_type = Option<String>, required = false, example = "debts,score",
+        pattern = "^((debts|score|events)(,(debts|score|events))*)?$")]
     require: Required,
     /// Seconds; a section known to be current only before that is `stale`.
+    #[param(maximum = 2147483647)]
     max_age: Option<u32>,
     /// Milliseconds for composing, instead of the server's own (1000).
     #[param(minimum = 1, maximum = 10000)]
@@ -91,6 +94,7 @@ pub(super) struct ListQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next` of the page before.
+    #[param(pattern = r"^\d{1,18}$")]
     after: Option<String>,
 }
 

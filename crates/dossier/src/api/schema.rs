@@ -58,8 +58,7 @@ pub(super) struct DossierSections {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what `render` writes; nobody builds it")]
 pub(super) struct DossierSection {
-    /// `fresh`; `stale`: older than `max_age`; `not_found`: nobody of that CPF; `denied`: not the caller's to read;
-    /// `unavailable`: the base could not answer.
+    /// What became of it.
     #[schema(schema_with = status)]
     status: SectionStatus,
     /// Up to when this is known to be current; null where nothing was read.
@@ -140,28 +139,36 @@ pub(super) fn page(items: &[Listed], more: bool) -> Result<Bytes, Problem> {
 }
 
 pub(super) fn purpose() -> Schema {
-    words(&Purpose::ALL.map(Purpose::as_str)).into()
+    words("Why the person is looked at.", &Purpose::ALL.map(Purpose::as_str)).into()
 }
 
 pub(super) fn sections() -> Schema {
-    ArrayBuilder::new().items(words(&BaseName::ALL.map(BaseName::as_str))).into()
+    let meaning = "Sections without which there is to be no answer: each is `fresh` or `not_found`, or the answer is 503.";
+    let names = words("The section of a base.", &BaseName::ALL.map(BaseName::as_str));
+    ArrayBuilder::new().items(names).description(Some(meaning)).into()
 }
 
 fn status() -> Schema {
     use SectionStatus::{Denied, Fresh, NotFound, Stale, Unavailable};
-    words(&[Fresh, Stale, NotFound, Denied, Unavailable].map(SectionStatus::as_str)).into()
+    let meaning = "`fresh`; `stale`: older than `max_age`; `not_found`: nobody of that CPF; `denied`: not the caller's to \
+        read; `unavailable`: the base could not answer.";
+    words(meaning, &[Fresh, Stale, NotFound, Denied, Unavailable].map(SectionStatus::as_str)).into()
 }
 
 fn source() -> Schema {
-    words(&[Source::Own, Source::Direct, Source::Replica, Source::Cache].map(Source::as_str)).into()
+    let meaning = "Where it was read: the store that is the base, the external base, a copy of it, a cache; `own` where \
+        nothing was read.";
+    words(meaning, &[Source::Own, Source::Direct, Source::Replica, Source::Cache].map(Source::as_str)).into()
 }
 
 fn reason() -> Schema {
     use UnavailableReason::{Failed, Nonsense, Timeout, Unreachable};
-    words(&[Timeout, Unreachable, Nonsense, Failed].map(UnavailableReason::as_str)).into()
+    let meaning = "Why it is `unavailable`: no answer inside the budget; the base out of reach; an answer that cannot be \
+        about this person; a fault of the base.";
+    words(meaning, &[Timeout, Unreachable, Nonsense, Failed].map(UnavailableReason::as_str)).into()
 }
 
-fn words(words: &[&str]) -> ObjectBuilder {
+fn words(meaning: &str, words: &[&str]) -> ObjectBuilder {
     let kind = SchemaType::new(Type::String);
-    ObjectBuilder::new().schema_type(kind).enum_values(Some(words.iter().copied()))
+    ObjectBuilder::new().schema_type(kind).description(Some(meaning)).enum_values(Some(words.iter().copied()))
 }

@@ -244,8 +244,8 @@ mod tests {
             store.0.read(count).unwrap()
         };
         assert_eq!(count(), 40);
-        for left in [40 - 16 + 1, 40 - 32 + 2, 3, 4] {
-            crate::store::contract::keep_later(&store).await;
+        for (id, left) in [(40, 40 - 16 + 1), (41, 40 - 32 + 2), (42, 3), (43, 4)] {
+            crate::store::contract::keep_later(&store, id).await;
             assert_eq!(count(), left);
         }
     }

@@ -52,9 +52,11 @@ impl MovementQuery {
     /// # Errors
     /// Filters that contradict each other.
     pub(crate) fn selection(self, zone: &Zone) -> Result<(Selection, usize), Problem> {
-        let from = self.from.map(|from| from.start(zone));
-        let to = self.to.map(|to| to.end(zone));
-        if from.zip(to).is_some_and(|(from, to)| from > to) {
+        let from = self.from.as_ref().map(|from| from.start(zone));
+        let to = self.to.as_ref().map(|to| to.end(zone));
+        // A day is never empty, so whatever begins at its end lies after it.
+        let to_is_a_day = matches!(self.to, Some(Moment::Day(_)));
+        if from.zip(to).is_some_and(|(from, to)| from > to || to_is_a_day && from == to) {
             return Err(Problem::field("from", "lies after `to`"));
         }
         if self.min.zip(self.max).is_some_and(|(min, max)| min > max) {

@@ -1,6 +1,8 @@
 //! What every engine must pass, a test for each promise of [`MovementStore`].
 
+#[cfg(test)]
 mod model;
+#[cfg(test)]
 mod writes;
 
 use crate::{Change, LastPurchase, Movement, MovementStore, Position, Selection, Write, testing::*};
@@ -280,9 +282,10 @@ pub(crate) async fn entity_tags_guard_writes_and_never_repeat(store: &dyn Moveme
 }
 
 pub(crate) async fn a_repeated_write_is_done_once(store: &dyn MovementStore) {
-    let under = |number, request: &str, hours| Write {
-        condition: under_key("key", request, at(NOW) + jiff::SignedDuration::from_hours(hours)),
-        ..write(Change::Add(movement(number, "")))
+    let under = |number, request: &str, hours| {
+        let now = at(NOW) + jiff::SignedDuration::from_hours(hours);
+        let condition = under_key("key", request, now);
+        Write { condition, now, ..write(Change::Add(movement(number, ""))) }
     };
     let first = store.write(under(1, "one", 0)).await.unwrap();
     // A repetition whose id was made anew meanwhile: the first one's is answered.

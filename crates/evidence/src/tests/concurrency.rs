@@ -5,6 +5,7 @@ use crate::tests::sim::SimDisk;
 use tokio::task::{JoinSet, yield_now};
 
 #[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "the lock is the disk that stands still")]
 async fn a_thousand_at_once_share_few_syncs_and_are_stored_once() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     let tuning = Tuning { segment_bytes: 1 << 20, batch: 10_000, ..SMALL };
@@ -16,7 +17,6 @@ async fn a_thousand_at_once_share_few_syncs_and_are_stored_once() {
     let mut callers = JoinSet::new();
     {
         // The disk stands still until all of them wait for it.
-        #[expect(clippy::await_holding_lock, reason = "the lock is the disk that stands still")]
         let _hold = disk.faults.hold.lock().unwrap();
         for number in 1..1000 {
             let service = service.clone();

@@ -3,6 +3,9 @@
 use super::OAuthError;
 use std::fmt;
 
+/// OAuth needs ten; each is compared with all before it.
+const PARAMETERS_MAX: usize = 32;
+
 /// The parameters of a request. Holds secrets: its `Debug` shows names only.
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -14,6 +17,9 @@ impl Form {
         let text = std::str::from_utf8(body).map_err(|_| unreadable())?;
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            if pairs.len() == PARAMETERS_MAX {
+                return Err(OAuthError::request("too many parameters"));
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).ok_or_else(unreadable)?;
             if pairs.iter().any(|(known, _)| *known == name) {
@@ -76,6 +82,13 @@ mod tests {
             assert!(Form::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Form::parse(b"").unwrap().get("a").is_none());
+    }
+
+    #[test]
+    fn a_form_of_a_million_parameters_costs_nothing() {
+        let many: String = (0..33).map(|number| format!("p{number}&")).collect();
+        assert!(Form::parse(many.as_bytes()).is_err());
+        assert!(Form::parse(many.trim_start_matches("p0&").as_bytes()).is_ok());
     }
 
     #[test]

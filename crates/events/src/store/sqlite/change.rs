@@ -28,10 +28,10 @@ pub(super) fn once(
     blinding: &hmac::Key,
     write: Write,
 ) -> Result<Reply, WriteRefused> {
+    forget_before(connection, write.now.as_millisecond() - DAY_MS)?;
     let Some(idempotency) = &write.condition.idempotency else { return apply(connection, zone, write) };
     let at = idempotency.at.as_millisecond();
     let (key, request) = blinded(blinding, idempotency);
-    forget_before(connection, at - DAY_MS)?;
     match recall(connection, key.as_ref(), request.as_ref())? {
         Remembered::Reply(reply) => return serde_json::from_slice(&reply).map_err(unreadable),
         Remembered::OtherRequest => return Err(WriteRefused::KeyReused),

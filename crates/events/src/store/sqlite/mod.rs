@@ -58,7 +58,7 @@ pub struct SqliteMovements {
 
 impl SqliteMovements {
     /// Opens the file, made when absent. Hot records that were made for another zone or by another version are made
-    /// anew first, which takes about a minute for each million people.
+    /// anew first, which takes a minute or two for each million people.
     ///
     /// # Errors
     /// The engine's.

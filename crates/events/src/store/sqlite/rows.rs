@@ -86,9 +86,10 @@ pub(super) fn each(
     Ok(())
 }
 
-/// The codes are those of `movement_card`, whose rows this reads.
+/// The codes are those of `movement_card`, whose rows this reads; left to itself, SQLite would walk through all of the
+/// person's movements.
 pub(super) const LATEST_PURCHASE: &str = "
-    SELECT cpf, at, id, cents, kind, payment_type, description FROM movement
+    SELECT cpf, at, id, cents, kind, payment_type, description FROM movement INDEXED BY movement_card
     WHERE cpf = ?1 AND kind = 2 AND payment_type = 1 ORDER BY at DESC, id DESC LIMIT 1";
 
 pub(super) fn latest_purchase(connection: &Connection, cpf: i64) -> rusqlite::Result<Option<Movement>> {

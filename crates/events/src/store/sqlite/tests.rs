@@ -68,7 +68,7 @@ async fn queries_follow_their_indexes() {
         };
         store.database.read(explain).unwrap().join("; ")
     };
-    assert_eq!(plan(rows::LIST), "SEARCH movement USING PRIMARY KEY (cpf=? AND (at,id)<(?,?))");
+    assert_eq!(plan(rows::LIST), "SEARCH movement USING PRIMARY KEY (cpf=? AND at>? AND (at,id)<(?,?))");
     assert_eq!(plan(rows::LATEST_PURCHASE), "SEARCH movement USING INDEX movement_card (cpf=?)");
 }
 

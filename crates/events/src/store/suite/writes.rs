@@ -19,7 +19,7 @@ pub(crate) enum Step {
 fn any_movement() -> impl Strategy<Value = Movement> {
     let kinds = prop::sample::select(vec![MovementKind::Debit, MovementKind::Credit, MovementKind::Unknown]);
     let payments = prop::sample::select(vec![PaymentType::CreditCard, PaymentType::Money]);
-    (0..12_u8, any::<bool>(), 0..18_i64, 0..3_i64, kinds, payments, 0..10_000_i64).prop_map(
+    (0..24_u8, any::<bool>(), 0..18_i64, 0..3_i64, kinds, payments, 0..10_000_i64).prop_map(
         |(number, is_ana, month, step, kind, payment_type, cents)| {
             // Around the zone's midnight between two months.
             let hours = month * 731 + step;
@@ -40,8 +40,8 @@ pub(crate) fn some_writes() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => any_movement().prop_map(Step::Add),
         3 => any_movement().prop_map(Step::Replace),
-        2 => (0..12_u8).prop_map(|number| Step::Remove(id(number))),
-        2 => vec(any_movement(), 0..30).prop_map(Step::Ingest),
+        2 => (0..24_u8).prop_map(|number| Step::Remove(id(number))),
+        2 => vec(any_movement(), 0..40).prop_map(Step::Ingest),
     ];
     vec(step, 1..16)
 }

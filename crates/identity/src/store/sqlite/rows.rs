@@ -3,6 +3,7 @@
 use super::{Revocation, Revoked, StoredKey};
 use crate::{Client, Credential, SecretHash};
 use ficha_contract::RateLimit;
+use ficha_domain::Purpose;
 use jiff::Timestamp;
 use rusqlite::{Connection, Error, Row, params, types::Type};
 use std::str::FromStr;
@@ -21,7 +22,7 @@ pub(super) fn insert_client(connection: &Connection, client: &Client) -> rusqlit
             client.id,
             client.name,
             client.scopes.to_string(),
-            client.default_purpose.map(|purpose| purpose.as_str()),
+            client.default_purpose.map(Purpose::as_str),
             rate_to_sql(client.rate_limit),
             secret,
             jwks,

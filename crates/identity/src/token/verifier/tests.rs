@@ -307,6 +307,19 @@ async fn the_store_is_asked_once_a_second_however_many_tokens_come() {
 }
 
 #[tokio::test]
+async fn after_an_idle_night_nobody_goes_on_with_what_was_known_in_the_evening() {
+    let (store, world) = (WatchedStore::new().await, testing::world());
+    let (identity, other) = (store.identity(&world).await, store.identity(&world).await);
+    let token = identity.mint_local("x", "debts:read".parse().unwrap(), None, 900).await.unwrap().token;
+    let verified = identity.verifier().examine(token.reveal()).await.unwrap();
+    other.revoke_token(verified.id, verified.caller.expires_at).await.unwrap();
+    world.advance(500);
+    let refused = Some(TokenRefused::Revoked);
+    let both = tokio::join!(refusal(&identity, token.reveal()), refusal(&identity, token.reveal()));
+    assert_eq!(both, (refused, refused), "the second one waits for what the first one learns");
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_what_was_issued_works_and_what_is_known_holds() {
     let (store, world) = (WatchedStore::new().await, testing::world());
     let identity = store.identity(&world).await;

@@ -1,0 +1,8 @@
+//! The whole room, asked through its routes.
+
+mod asking;
+mod composing;
+mod hiding;
+mod keeping;
+mod kit;
+mod listing;
