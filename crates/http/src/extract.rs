@@ -146,7 +146,7 @@ impl<T: DeserializeOwned, State: Send + Sync> FromRequestParts<State> for QueryP
                 let text = rejection.body_text();
                 let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
                 let (field, message) = text.split_once(": ").unwrap_or(("query", text));
-                Err(wrong_field(field, message).into())
+                Err(wrong_field(&known(field), message).into())
             }
         }
     }
@@ -154,13 +154,13 @@ impl<T: DeserializeOwned, State: Send + Sync> FromRequestParts<State> for QueryP
 
 /// A field's path and what it takes, without the value that was sent: it may be personal data.
 fn wrong_field(path: &str, message: &str) -> Problem {
-    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let message = without_place(message);
     let quoted = |text: &str| text.split('`').nth(1).map(known).unwrap_or_default();
     let child = |name: String| if path.is_empty() || path == "." { name } else { format!("{path}.{name}") };
-    if message.contains("missing field") {
+    if message.starts_with("missing field") {
         return Problem::field(child(quoted(message)), "is missing");
     }
-    if message.contains("unknown field") {
+    if message.starts_with("unknown field") {
         return Problem::field(quoted(message), "is not known here");
     }
     let takes = match message.rsplit_once("expected ") {
@@ -170,6 +170,15 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         None => message.to_owned(),
     };
     Problem::field(if path == "." { "body" } else { path }, takes)
+}
+
+/// serde_json says at the end where it stopped; the same words elsewhere are the client's.
+fn without_place(message: &str) -> &str {
+    let is_place = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b" column".contains(&byte));
+    match message.rsplit_once(" at line ") {
+        Some((message, place)) if is_place(place) => message,
+        _ => message,
+    }
 }
 
 /// A name that the client made up is repeated only if it looks like a field's name.
@@ -211,7 +220,8 @@ impl Conditional {
     pub fn of<S>(self, access: &Access<S>, shell: &Shell, body: &[u8]) -> Condition {
         let request = [self.method.as_str().as_bytes(), b" ", self.path.as_bytes(), b" ", body].concat();
         let idempotency = self.key.map(|key| Idempotency {
-            key: format!("{} {key}", access.caller.client),
+            // No header holds a line break, so no two clients' keys are ever one.
+            key: format!("{}\n{key}", access.caller.client),
             request: request.into(),
             at: shell.world().now(),
         });

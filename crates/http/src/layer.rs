@@ -1,7 +1,7 @@
 //! What happens around every request, in this order: an id; a place among those under way; the handler, bounded in
 //! time, its panics caught; the error body; headers; one line in the log; the metrics.
 
-use crate::{Rate, Refused, Shell, refused};
+use crate::{Rate, Refused, Shell, metrics, refused, serve::OPERATIONS};
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -53,24 +53,26 @@ pub async fn around(State(shell): State<Shell>, mut request: Request, next: Next
     let started = Instant::now();
     let notes = Arc::new(Notes { request_id: RequestId(shell.world().new_id()), ..Notes::default() });
     let method = request.method().clone();
+    // The template, never the path: a path may hold a CPF.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let trace = trace_id(request.headers());
     request.extensions_mut().insert(notes.clone());
-    let response = bounded(&shell, request, next).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let response = bounded(&shell, route, request, next).await;
     let mut response = refused::write_body(response, notes.request_id);
     add_headers(response.headers_mut(), &notes);
-    // The template, never the path: a path may hold a CPF.
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let elapsed = started.elapsed();
     shell.inner.metrics.count(&method, route, response.status(), elapsed);
     log(&notes, &method, route, response.status(), elapsed, trace.as_deref());
     response
 }
 
-async fn bounded(shell: &Shell, request: Request, next: Next) -> Response {
-    let Ok(_place) = shell.inner.places.try_acquire() else {
+async fn bounded(shell: &Shell, route: &str, request: Request, next: Next) -> Response {
+    let place = shell.inner.places.try_acquire();
+    // Who is asked whether it lives answers under load too, or it would be restarted for having work.
+    if place.is_err() && !OPERATIONS.contains(&route) {
         return Refused::from(ErrorCode::Overloaded).into_response();
-    };
+    }
     let limit = Duration::from_secs(shell.inner.limits.request_s);
     let handled = AssertUnwindSafe(tokio::time::timeout(limit, next.run(request))).catch_unwind().await;
     match handled {
@@ -123,16 +125,17 @@ fn log(
     elapsed: Duration,
     trace: Option<&str>,
 ) {
+    let method = metrics::known(method);
     let client = notes.caller.get().map_or("-", |caller| &caller.client);
     let (request_id, status, elapsed_us) = (notes.request_id, status.as_u16(), elapsed.as_micros() as u64);
     let trace = trace.unwrap_or("-");
     // Successes are in the metrics, and reads of people in the record: a line each only where somebody asks for it.
     if status >= 500 {
-        tracing::warn!(%request_id, %method, route, status, elapsed_us, client, trace, "answered");
+        tracing::warn!(%request_id, method, route, status, elapsed_us, client, trace, "answered");
     } else if status >= 400 {
-        tracing::info!(%request_id, %method, route, status, elapsed_us, client, trace, "answered");
+        tracing::info!(%request_id, method, route, status, elapsed_us, client, trace, "answered");
     } else {
-        tracing::debug!(%request_id, %method, route, status, elapsed_us, client, trace, "answered");
+        tracing::debug!(%request_id, method, route, status, elapsed_us, client, trace, "answered");
     }
 }
 

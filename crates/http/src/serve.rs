@@ -50,6 +50,9 @@ pub fn wrap(routes: Router, shell: &Shell, ready: Ready) -> Router {
         .layer(from_fn_with_state(shell.clone(), around))
 }
 
+/// What an operator and his machines ask: answered also by a server that has no place for another request.
+pub(crate) const OPERATIONS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 fn operations(metrics: Metrics, ready: Ready) -> Router {
     let figures = move || async move {
         (
@@ -63,10 +66,11 @@ fn operations(metrics: Metrics, ready: Ready) -> Router {
             Err(lacking) => (StatusCode::SERVICE_UNAVAILABLE, format!("{lacking}\n")).into_response(),
         }
     };
+    let [livez, readyz, metrics] = OPERATIONS;
     Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(readiness))
-        .route("/metrics", get(figures))
+        .route(livez, get(|| async { "alive\n" }))
+        .route(readyz, get(readiness))
+        .route(metrics, get(figures))
 }
 
 /// Serves until `stop` resolves; then takes no new connections, and gives those under way `limits.shutdown_s`.
@@ -86,17 +90,17 @@ pub async fn serve(
         stop.await;
         stopper.graceful_shutdown(Some(grace));
     });
-    // HTTP/1 by name: a server that first finds out the version waits for it without a bound.
-    let mut server = axum_server::from_tcp(listening.listener)?.handle(handle).http1_only();
+    let mut server = axum_server::from_tcp(listening.listener)?.handle(handle);
     server
         .http_builder()
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(limits.header_s))
         .max_headers(limits.header_count)
-        .max_buf_size(limits.header_bytes.max(8192))
-        .pipeline_flush(true);
+        .max_buf_size(limits.header_bytes.max(8192));
     let app = NormalizePathLayer::trim_trailing_slash().layer(app);
     let app = axum::ServiceExt::<Request>::into_make_service(app);
-    server.map(|_| axum_server::accept::NoDelayAcceptor::new()).serve(app).await
+    // HTTP/1 by name, and after `map`, which forgets it: a server that finds out the version waits for its first
+    // bytes without a bound.
+    server.map(|_| axum_server::accept::NoDelayAcceptor::new()).http1_only().serve(app).await
 }

@@ -56,6 +56,8 @@ async fn wrong_fields_are_named_and_their_values_are_not_repeated() {
         (with("/address", json!("F".repeat(301))), "address"),
         (with("/debts", json!("Fulano")), "debts"),
         (with("/debts", json!({ "Fulano": 1 })), "debts"),
+        (with("/debts", json!("missing field `Fulano`, expected Fulano at line 3")), "debts"),
+        (with("/debts", json!("unknown field `Fulano`")), "debts"),
         (with("/debts/0", json!("Fulano")), "debts[0]"),
         (with("/debts/0/value", json!("Fulano")), "debts[0].value"),
         (with("/debts/0/value", json!("-0.01")), "debts[0].value"),

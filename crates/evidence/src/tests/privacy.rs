@@ -4,9 +4,15 @@ use super::*;
 use crate::tests::sim::SimDisk;
 use std::{fs, path::Path};
 
+/// All bytes below a folder, without the zeros that segments end with.
 fn files(dir: &Path) -> Vec<u8> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { fs::read(&path).unwrap() }).collect()
+    let read = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        bytes
+    };
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { read(&path) }).collect()
 }
 
 /// The texts of a consultation that must not be found, as they could stand in a file.

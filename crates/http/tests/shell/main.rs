@@ -7,8 +7,9 @@ mod problems;
 mod serving;
 
 use axum::{Router, extract::State, routing::get};
-use ficha_http::{Access, Body, Limits, PathCpf, Refused, Shell, scope};
+use ficha_http::{Access, Body, Limits, PathCpf, QueryParams, Refused, Shell, scope};
 use ficha_testkit::{Client, TestShell};
+use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -31,6 +32,25 @@ async fn echo(Body { value, .. }: Body<Value>) -> String {
     value.to_string()
 }
 
+/// What a list takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    limit: u32,
+    order: Option<Order>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    Oldest,
+    Newest,
+}
+
+async fn list(QueryParams(Wanted { limit, order }): QueryParams<Wanted>) -> String {
+    format!("{limit} {order:?}")
+}
+
 async fn panics() -> Result<(), Refused> {
     panic!("the secret of the handler, {CPF}")
 }
@@ -45,6 +65,7 @@ fn routes(shell: &Shell, gate: &Arc<Gate>) -> Router {
     let people = Router::new().route("/people/{cpf}", get(person)).with_state(shell.clone());
     Router::new()
         .route("/echo", get(panics).post(echo))
+        .route("/list", get(list))
         .route("/panics", get(panics))
         .route("/waits", get(waits))
         .with_state(gate.clone())

@@ -60,3 +60,27 @@ async fn head_is_get_without_a_body() {
     let head = served.client.call(Method::HEAD, format!("/people/{CPF}")).token(READS).send().await;
     assert!(head.expect(200).bytes.is_empty());
 }
+
+#[tokio::test]
+async fn a_query_is_read_or_its_parameter_named_and_nothing_repeated() {
+    let served = Served::new();
+    let ask = |query: &str| served.client.get(format!("/list{query}")).send();
+    assert_eq!(ask("?limit=3&order=newest").await.expect(200).text(), "3 Some(Newest)");
+    for (query, field) in [
+        ("?limit=Fulano", "limit"),
+        ("?limit=1&limit=2", "limit"),
+        ("?limit=1&order=Fulano", "order"),
+        ("?limit=1&order=expected+Fulano+at+line+3", "order"),
+        ("?limit=1&order=missing+field+`Fulano`", "order"),
+        ("?limit=1&order=x:+unknown+field+`Fulano`", "order"),
+        ("?limit=1&F%C3%BAlano=1", "(unnamed)"),
+        ("?limit=1&other=Fulano", "other"),
+        ("?limit=1&529.982.247-25:+fulano=1", "(unnamed)"),
+        ("", "limit"),
+    ] {
+        let answer = ask(query).await;
+        answer.wrong_field(field);
+        assert!(!answer.text().contains("lano"), "{}", answer.text());
+    }
+    ask("?limit=%ff").await.problem(400, "malformed_request");
+}

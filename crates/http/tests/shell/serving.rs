@@ -81,7 +81,7 @@ async fn a_head_that_is_too_large_is_431() {
     let many = format!("GET /livez HTTP/1.1\r\n{}\r\n", "X-Many: 1\r\n".repeat(limits.header_count + 1));
     for head in [long, many] {
         let answer = server.exchange(&head).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{} bytes: {answer}", head.len());
     }
     let most = "X-Many: 1\r\n".repeat(limits.header_count - 1);
     let answer =
@@ -89,10 +89,31 @@ async fn a_head_that_is_too_large_is_431() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_next_request() {
+    let server = Server::start(Limits::default()).unwrap();
+    let mut stream = server.send("GET /livez HTTP/1.1\r\nHost: ficha\r\n\r\nGET /liv").await.unwrap();
+    let mut read = Vec::new();
+    while !read.ends_with(b"alive\n") {
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "closed without an answer");
+    }
+    stream.write_all(last("ez").replace("Bearer", "Other").as_bytes()).await.unwrap();
+    assert!(rest(stream).await.unwrap().ends_with("alive\n"));
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_400() {
+    let server = Server::start(Limits::default()).unwrap();
+    for nonsense in ["\u{1}\u{2}\u{3} \r\n\r\n", "GET /livez HTTP/1.1\r\nHost\r\n\r\n"] {
+        let answer = server.exchange(nonsense).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_sends_no_whole_head_is_cut() {
     let server = Server::start(Limits { header_s: 7, ..Limits::default() }).unwrap();
-    for begun in ["", "G", "GET /livez HTTP/1.1\r\nHost: ficha\r\n"] {
+    for begun in ["", "G", "PRI", "GET /livez HTTP/1.1\r\nHost: ficha\r\n"] {
         let started = tokio::time::Instant::now();
         server.exchange(begun).await.unwrap();
         assert_eq!(started.elapsed().as_secs(), 7, "{begun:?}, on the paused clock");
