@@ -17,9 +17,11 @@ impl Clock for SystemClock {
 struct SystemRandom;
 
 impl Random for SystemRandom {
+    /// The kernel's own (`getrandom`): AWS-LC's generator measures the processor's jitter first, which takes a tenth
+    /// of a second at every start.
     #[expect(clippy::disallowed_methods, reason = "the one source of chance")]
     fn fill(&self, buffer: &mut [u8]) {
-        if aws_lc_rs::rand::fill(buffer).is_err() {
+        if getrandom::fill(buffer).is_err() {
             // Keys and nonces that somebody can guess are worse than no service.
             std::process::abort();
         }

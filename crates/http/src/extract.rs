@@ -145,8 +145,11 @@ impl<T: DeserializeOwned, State: Send + Sync> FromRequestParts<State> for QueryP
             Err(rejection) => {
                 let text = rejection.body_text();
                 let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-                let (field, message) = text.split_once(": ").unwrap_or(("query", text));
-                Err(wrong_field(&known(field), message).into())
+                let problem = match text.split_once(": ") {
+                    Some((field, message)) => wrong_field(&known(field), message),
+                    None => wrong_field("", text),
+                };
+                Err(problem.into())
             }
         }
     }
@@ -169,7 +172,12 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         // Our own words: the types of `domain` and `contract` never repeat their input.
         None => message.to_owned(),
     };
-    Problem::field(if path == "." { "body" } else { path }, takes)
+    let field = match path {
+        "." => "body",
+        "" => "query",
+        _ => path,
+    };
+    Problem::field(field, takes)
 }
 
 /// serde_json says at the end where it stopped; the same words elsewhere are the client's.

@@ -88,3 +88,45 @@ impl Evidence for MemoryEvidence {
         self.world.now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TestShell;
+    use ficha_contract::Seen;
+    use ficha_domain::Purpose;
+
+    fn consultation(cpf: Cpf, minute: i64, purpose: Purpose) -> Consultation {
+        Consultation {
+            id: Default::default(),
+            at: Timestamp::from_second(minute * 60).unwrap(),
+            cpf,
+            client: "shop".into(),
+            subject: "shop".into(),
+            purpose,
+            operation: "GET /divida/{cpf}".into(),
+            status: 200,
+            seen: Seen::default(),
+            answer_sha256: [0; 32],
+            counts: purpose.counts(),
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_like_a_record_and_breaks_when_told() {
+        let (evidence, cpf) = (TestShell::new().evidence, Cpf::from_base(1).unwrap());
+        let asked = [(2, Purpose::RiskAnalysis), (1, Purpose::CreditGranting), (3, Purpose::OwnAccess)];
+        let records = asked.map(|(minute, purpose)| consultation(cpf, minute, purpose));
+        evidence.record(records.into()).await.unwrap();
+        let latest = evidence.last(cpf).await.unwrap().unwrap();
+        assert_eq!((latest.at.as_second(), latest.purpose), (120, Purpose::RiskAnalysis));
+        assert_eq!(evidence.of_person(cpf, 9).await.unwrap().len(), 2, "own access does not count");
+        assert_eq!(evidence.of_person(cpf, 1).await.unwrap()[0].at, latest.at);
+        assert!(evidence.last(Cpf::from_base(2).unwrap()).await.unwrap().is_none());
+        evidence.fail_reads(true);
+        assert!(evidence.last(cpf).await.is_err() && evidence.of_person(cpf, 1).await.is_err());
+        evidence.refuse(RecordRefused::Full);
+        assert_eq!(evidence.record(Vec::new()).await, Err(RecordRefused::Full));
+        assert_eq!((evidence.take().len(), evidence.consultations().len()), (3, 0));
+    }
+}

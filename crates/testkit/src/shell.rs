@@ -41,7 +41,6 @@ impl TestShell {
     }
 
     /// These routes in this shell, as the server would serve them.
-    #[must_use]
     pub fn wrap(&self, routes: Router) -> Router {
         wrap(routes, &self.shell, Arc::new(|| Ok(())))
     }

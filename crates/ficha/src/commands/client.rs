@@ -4,7 +4,7 @@ use crate::{cli, config::Config, folder::Folder, wiring};
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
-use ficha_identity::{Identity, NewClient};
+use ficha_identity::{Identity, NewClient, Secret};
 use std::fs;
 
 /// The client in whose name the operator of a data folder reads from the terminal.
@@ -69,7 +69,7 @@ async fn add(identity: &Identity, new: NewClient, json: bool) -> Result<()> {
         bail!("--scope takes at least one scope");
     }
     let (client, secret) = identity.add_client(new).await?;
-    let secret = secret.as_ref().map(|secret| secret.reveal());
+    let secret = secret.as_ref().map(Secret::reveal);
     if json {
         let answer = serde_json::json!({ "client_id": client.id, "client_secret": secret });
         println!("{answer}");

@@ -90,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_the_hash_is_compared() {
+        let hash = SecretHash::of("secret");
+        for bit in 0..256 {
+            let mut other = *hash.as_bytes();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!SecretHash::from_bytes(other).is_of("secret"), "bit {bit}");
+        }
+    }
+
+    #[test]
     fn debug_hides_secrets() {
         let secret = Secret::from_text("hunter2".to_owned());
         let shown = format!("{secret:?} {:?}", SecretHash::of("hunter2"));

@@ -216,6 +216,15 @@ async fn what_is_no_token_is_refused() {
 }
 
 #[tokio::test]
+async fn a_token_of_ours_is_never_longer_than_what_is_hashed() {
+    let test = TestIdentity::new().await;
+    for (len, expected) in [(2000, None), (4000, Some(TokenRefused::Invalid))] {
+        let claims = with(test.claims(), "more", json!("x".repeat(len)));
+        assert_eq!(refusal(&test, &test.sign(&test.header().await, &claims).await).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_cached_token_ends_with_its_life() {
     let test = TestIdentity::new().await;
     let token = test.token("debts:read").await.token;
@@ -268,7 +277,7 @@ async fn a_process_that_begins_later_knows_what_was_revoked_before() {
     let test = TestIdentity::new().await;
     let tokens: Vec<_> = {
         let mut tokens = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..7 {
             tokens.push(test.token("debts:read").await.token);
         }
         tokens
