@@ -122,7 +122,7 @@ impl ErrorCode {
             Self::InsufficientScope => ("insufficient_scope", 403, "The token may not do this.",
                 "Use a client that has the scope named in `WWW-Authenticate`.", "Grant the scope only to whom needs it."),
             Self::NotFound => ("not_found", 404, "Nobody or nothing of that number is here.",
-                "Check the number. That somebody asked has been recorded.", "Nothing."),
+                "Check the number. A read that finds nobody is recorded too.", "Nothing."),
             Self::UnknownRoute => ("unknown_route", 404, "There is no such path.",
                 "See `/docs` for the paths.", "Nothing."),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "This path does not take that method.",

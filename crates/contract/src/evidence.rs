@@ -29,7 +29,7 @@ pub struct Consultation {
     pub status: u16,
     /// Which sections were answered, and how.
     pub seen: Seen,
-    /// SHA-256 of the answer's body.
+    /// SHA-256 of the answer's body; of nothing, where the answer is an error and tells nothing of the person.
     pub answer_sha256: [u8; 32],
     /// Whether others are told of it as "última consulta": a person's own access is not, nor a glance at a list.
     pub counts: bool,

@@ -86,13 +86,20 @@ impl Mover {
         *is_away = error.is_some();
     }
 
-    /// Moves everything that is durable at the beginning, then removes the segments that are done with.
+    /// Moves everything that is durable at the beginning.
     async fn move_all(&self) -> Result<(), StoreError> {
         let mut left = self.shared.pending().len();
         while left > 0 {
             let moved = self.move_batch().await?;
             left = left.saturating_sub(moved);
+            self.sweep().await?;
         }
+        // Segments in which nothing was left to move: a torn tail, an end without records.
+        self.sweep().await
+    }
+
+    /// Removes the segments of which everything is in the store.
+    async fn sweep(&self) -> Result<(), StoreError> {
         let done = self.shared.pending().done();
         if !done.is_empty() {
             let disk = self.disk.clone();

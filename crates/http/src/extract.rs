@@ -5,9 +5,10 @@ use axum::{
     extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderMap, Method, header, request::Parts},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ficha_contract::{Condition, ErrorCode, Idempotency, IfMatch, Problem};
 use ficha_domain::Cpf;
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
 use utoipa::{IntoParams, openapi::path::Parameter};
@@ -77,21 +78,39 @@ pub struct Body<T> {
     pub bytes: Bytes,
 }
 
-impl<T: DeserializeOwned, State: Send + Sync> FromRequest<State> for Body<T> {
+impl<T: DeserializeOwned, State: Send + Sync> FromRequest<State> for Body<T>
+where
+    Shell: FromRef<State>,
+{
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Refused> {
         if !is_json(request.headers()) {
             return Err(ErrorCode::UnsupportedMediaType.into());
         }
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-                http::StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ErrorCode::BodyTooLarge),
-                _ => Problem::new(ErrorCode::MalformedRequest).detail("The body did not arrive whole."),
-            })?;
+        let bytes = read_body(request.into_body(), Shell::from_ref(state).inner.limits.body_bytes).await?;
         let value = parse_json(&bytes)?;
         Ok(Self { value, bytes })
     }
+}
+
+/// So much of a body that is too large is read and thrown away: a client that is still sending when the connection
+/// closes never sees why.
+const DRAINED_BYTES: usize = 16 << 20;
+
+async fn read_body(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
+    let (mut bytes, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let broken = |_| Problem::new(ErrorCode::MalformedRequest).detail("The body did not arrive whole.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        seen += data.len();
+        if seen <= limit {
+            bytes.extend_from_slice(&data);
+        } else if seen > DRAINED_BYTES {
+            break;
+        }
+    }
+    if seen > limit { Err(ErrorCode::BodyTooLarge.into()) } else { Ok(bytes.freeze()) }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -105,6 +124,10 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let detail = format!("The body is not UTF-8: byte {} is wrong.", error.valid_up_to());
         Problem::new(ErrorCode::MalformedRequest).detail(detail)
     })?;
+    // serde would read an array as the fields in their order; nobody may rely on that.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::field("body", "takes a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());

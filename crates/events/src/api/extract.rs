@@ -1,10 +1,10 @@
 //! Ids of movements in paths and bodies: one that is none is a 400, as the seed's clients expect.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use ficha_contract::{ErrorCode, Problem, wire};
 use ficha_domain::ObjectId;
-use ficha_http::{Body, Refused, path_id};
+use ficha_http::{Body, Refused, Shell, path_id};
 use serde::Deserialize;
 
 /// The id at the end of `/financial-transactions/{cpf}`. The router knows one name for that part of the path, which
@@ -35,7 +35,10 @@ struct WithId {
     id: serde_json::Value,
 }
 
-impl<State: Send + Sync> FromRequest<State> for Named {
+impl<State: Send + Sync> FromRequest<State> for Named
+where
+    Shell: FromRef<State>,
+{
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Refused> {

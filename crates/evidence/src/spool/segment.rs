@@ -202,6 +202,7 @@ pub(crate) fn first_of(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{keyring, sim::SimDisk};
 
     #[test]
     fn headers_and_names_read_back_and_damage_is_noticed() {
@@ -225,5 +226,29 @@ mod tests {
         ] {
             assert_eq!(first_of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn two_segments_that_claim_the_same_sequences_differ() {
+        let disk = SimDisk::default();
+        let vault = keyring(1).vault("spool");
+        let mut sealed = Vec::new();
+        for salt in [1, 2] {
+            let header = Header { spool: SpoolId([3; 16]), first: 1, salt: [salt; 16] };
+            let segment = Segment::create(&disk, &vault, header, 4096).unwrap();
+            let mut frame = Vec::new();
+            let hash = segment.seal_into(&mut frame, 1, 0, b"the same record");
+            segment.write(&frame, HEADER_LEN).unwrap();
+            let len = u32::try_from(frame.len()).unwrap();
+            assert_eq!(segment.read(1, 64, len).unwrap(), b"the same record");
+            assert!(matches!(segment.read(2, 64, len), Err(ReadError::Open(OpenError::Damaged))));
+            sealed.push((hash, frame));
+            disk.remove(&segment.name).unwrap();
+        }
+        assert_ne!(sealed[0].0, sealed[1].0, "copies are told apart by the hash");
+        let (_, other) = &sealed[1];
+        let read =
+            frame::scan(other, 0, Header { spool: SpoolId([3; 16]), first: 1, salt: [1; 16] }.seed(), 1..9);
+        assert!(read.frames.is_empty(), "a frame of another segment never passes");
     }
 }

@@ -6,6 +6,7 @@ use crate::tests::{
     fuse::Fuse,
     sim::{Loss, SimDisk},
 };
+use std::sync::atomic::Ordering::SeqCst;
 
 /// What becomes of each of the scenario's steps.
 #[derive(Default)]
@@ -21,8 +22,21 @@ impl Run {
     }
 }
 
+/// Who runs the scenario.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    tuning: Tuning,
+    /// Whether the next segment is made ready early, or as late as can be.
+    has_threads: bool,
+}
+
+const EARLY: Machine = Machine { tuning: SMALL, has_threads: true };
+const LATE: Machine = Machine { tuning: READ_BACK, has_threads: false };
+
 /// Several groups, more than one segment in a group, moves between and at the end, segments removed, a second start.
-async fn scenario(disk: &SimDisk, store: &MemoryStore, tuning: Tuning) -> Run {
+async fn scenario(disk: &SimDisk, store: &MemoryStore, machine: Machine) -> Run {
+    let Machine { tuning, has_threads } = machine;
+    disk.faults.has_no_threads.store(!has_threads, SeqCst);
     let mut run = Run::default();
     let mut numbers = 0;
     for steps in [&[1, 3, 0, 2, 9, 1, 0, 0, 4, 2][..], &[5, 0, 3]] {
@@ -73,18 +87,18 @@ fn losses(seed: u64) -> [Loss; 6] {
     ]
 }
 
-async fn crash_before(operation: u64, tuning: Tuning) -> (SimDisk, MemoryStore, Run) {
+async fn crash_before(operation: u64, machine: Machine) -> (SimDisk, MemoryStore, Run) {
     let fuse = Arc::new(Fuse::before(operation));
     let (disk, store) = (SimDisk::with_fuse(fuse.clone()), MemoryStore::default());
-    let run = scenario(&disk, &store.with_fuse(fuse), tuning).await;
+    let run = scenario(&disk, &store.with_fuse(fuse), machine).await;
     (disk, store, run)
 }
 
 /// How many operations the scenario has.
-async fn operations(tuning: Tuning) -> u64 {
+async fn operations(machine: Machine) -> u64 {
     let fuse = Arc::new(Fuse::default());
     let store = MemoryStore::default();
-    let run = scenario(&SimDisk::with_fuse(fuse.clone()), &store.with_fuse(fuse.clone()), tuning).await;
+    let run = scenario(&SimDisk::with_fuse(fuse.clone()), &store.with_fuse(fuse.clone()), machine).await;
     assert_eq!(run.answered, (0..30).collect::<Vec<_>>());
     assert_eq!(kept(&store), run.answered);
     fuse.count()
@@ -92,12 +106,12 @@ async fn operations(tuning: Tuning) -> u64 {
 
 #[tokio::test]
 async fn a_crash_at_any_moment_loses_nothing_answered_and_doubles_nothing() {
-    for tuning in [SMALL, READ_BACK] {
-        let operations = operations(tuning).await;
-        assert!(operations > 80, "{operations}: the scenario covers what it is meant to");
+    for machine in [EARLY, LATE] {
+        let operations = operations(machine).await;
+        assert!(operations > 70, "{operations}: the scenario covers what it is meant to");
         for operation in 0..=operations {
             for loss in losses(operation) {
-                let (disk, store, run) = crash_before(operation, tuning).await;
+                let (disk, store, run) = crash_before(operation, machine).await;
                 let disk = disk.after(loss, Arc::default());
                 check(&disk, &store, &run, &format!("crash before {operation} of {operations}, {loss:?}"))
                     .await;
@@ -108,28 +122,32 @@ async fn a_crash_at_any_moment_loses_nothing_answered_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_crash_while_a_crash_is_recovered_changes_nothing() {
-    let operations = operations(SMALL).await;
-    for operation in 0..=operations {
+    for machine in [EARLY, LATE] {
+        let operations = operations(machine).await;
+        for operation in 0..=operations {
+            recover_and_crash(operation, machine).await;
+        }
+    }
+}
+
+/// Crashes before this operation, then before every operation of the recovery and what follows.
+async fn recover_and_crash(operation: u64, machine: Machine) {
+    for second in 0.. {
         // One loss for the first crash, another for the second, other pairs at every moment.
-        let pair = |second: u64| {
-            let all = losses(operation * 1000 + second);
-            (all[((operation + second) % 6) as usize], all[((operation / 6 + second * 5 + 1) % 6) as usize])
-        };
-        for second in 0.. {
-            let (first_loss, second_loss) = pair(second);
-            let (disk, store, mut run) = crash_before(operation, SMALL).await;
-            let fuse = Arc::new(Fuse::before(second));
-            let disk = disk.after(first_loss, fuse.clone());
-            if let Ok(service) = start(&disk, &store.with_fuse(fuse.clone())) {
-                run.record(&service, 500..504).await;
-                let _ = service.close().await;
-            }
-            let case =
-                format!("crash before {operation}, {first_loss:?}, then before {second}, {second_loss:?}");
-            check(&disk.after(second_loss, Arc::default()), &store, &run, &case).await;
-            if fuse.count() <= second {
-                break;
-            }
+        let all = losses(operation * 1000 + second);
+        let first_loss = all[((operation + second) % 6) as usize];
+        let second_loss = all[((operation / 6 + second * 5 + 1) % 6) as usize];
+        let (disk, store, mut run) = crash_before(operation, machine).await;
+        let fuse = Arc::new(Fuse::before(second));
+        let disk = disk.after(first_loss, fuse.clone());
+        if let Ok(service) = start(&disk, &store.with_fuse(fuse.clone())) {
+            run.record(&service, 500..504).await;
+            let _ = service.close().await;
+        }
+        let case = format!("crash before {operation}, {first_loss:?}, then before {second}, {second_loss:?}");
+        check(&disk.after(second_loss, Arc::default()), &store, &run, &case).await;
+        if fuse.count() <= second {
+            return;
         }
     }
 }

@@ -6,7 +6,7 @@ mod damage;
 pub(crate) mod fuse;
 mod privacy;
 mod refusal;
-mod sim;
+pub(crate) mod sim;
 mod told;
 
 use crate::{

@@ -83,15 +83,34 @@ async fn a_full_disk_refuses_and_is_tried_again() {
     disk.faults.is_full.store(true, SeqCst);
     // This segment and the one that was ready take some; then there is no other.
     let mut answered = 0;
+    while record(&service, answered..answered + 3).await {
+        answered += 3;
+    }
+    assert!((6..20).contains(&answered), "{answered}");
+    assert_eq!(service.record((90..99).map(consultation).collect()).await, Err(RecordRefused::Full));
+    disk.faults.is_full.store(false, SeqCst);
+    assert!(record(&service, answered..answered + 3).await, "not for good");
+    service.close().await.unwrap();
+    assert_eq!(kept(&store), (0..answered + 3).collect::<Vec<_>>());
+    assert_eq!((service.figures().backlog_bytes, service.figures().records), (0, answered + 3));
+}
+
+#[tokio::test]
+async fn a_spool_that_ends_on_a_full_disk_remembers_its_sequence() {
+    let (disk, store) = (SimDisk::default(), MemoryStore::default());
+    let service = start(&disk, &store).unwrap();
+    disk.faults.is_full.store(true, SeqCst);
+    let mut answered = 0;
     while refused(&service, answered).await.is_none() {
         answered += 1;
     }
-    assert!((6..20).contains(&answered), "{answered}");
-    assert_eq!(refused(&service, 99).await, Some(RecordRefused::Full));
-    disk.faults.is_full.store(false, SeqCst);
-    assert_eq!(refused(&service, answered).await, None, "not for good");
     service.close().await.unwrap();
-    assert_eq!(kept(&store), (0..=answered).collect::<Vec<_>>());
+    assert_eq!(disk.segments().len(), 1, "the last one stays although all of it is moved");
+    disk.faults.is_full.store(false, SeqCst);
+    let service = start(&disk, &store).unwrap();
+    assert_eq!(refused(&service, answered).await, None);
+    service.close().await.unwrap();
+    assert_eq!((kept(&store), service.figures().alarms), ((0..=answered).collect::<Vec<_>>(), 0));
 }
 
 #[tokio::test]

@@ -36,6 +36,12 @@ async fn the_last_consultation_is_told_before_and_after_it_is_moved() {
             service.record(vec![at(second, purpose)]).await.unwrap();
             assert_eq!(last(&service).await, Some((second, purpose)), "waiting");
         }
+        service.record(vec![at(25, Purpose::RiskAnalysis)]).await.unwrap();
+        assert_eq!(
+            last(&service).await,
+            Some((30, Purpose::CreditGranting)),
+            "asked earlier, answered later"
+        );
         service.flush().await.unwrap();
         assert_eq!(service.figures().backlog_records, 0);
         assert_eq!(last(&service).await, Some((30, Purpose::CreditGranting)), "moved");
@@ -47,11 +53,11 @@ async fn the_last_consultation_is_told_before_and_after_it_is_moved() {
         );
         service.record(vec![at(40, Purpose::RiskAnalysis)]).await.unwrap();
         assert_eq!(last(&service).await, Some((40, Purpose::RiskAnalysis)), "one moved, one waiting");
-        assert_eq!(list(&service, 9).await, [40, 30, 20, 10], "moved and waiting");
+        assert_eq!(list(&service, 9).await, [40, 30, 25, 20, 10], "moved and waiting");
         assert_eq!(list(&service, 2).await, [40, 30]);
         service.close().await.unwrap();
         assert_eq!(last(&service).await, Some((40, Purpose::RiskAnalysis)));
-        assert_eq!(list(&service, 9).await, [40, 30, 20, 10]);
+        assert_eq!(list(&service, 9).await, [40, 30, 25, 20, 10]);
     }
 }
 
