@@ -62,9 +62,11 @@ async fn waits(State(gate): State<Arc<Gate>>) -> &'static str {
 }
 
 fn routes(shell: &Shell, gate: &Arc<Gate>) -> Router {
-    let people = Router::new().route("/people/{cpf}", get(person)).with_state(shell.clone());
-    Router::new()
+    let people = Router::new()
+        .route("/people/{cpf}", get(person))
         .route("/echo", get(panics).post(echo))
+        .with_state(shell.clone());
+    Router::new()
         .route("/list", get(list))
         .route("/panics", get(panics))
         .route("/waits", get(waits))
