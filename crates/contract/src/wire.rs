@@ -7,6 +7,7 @@
 
 use crate::Problem;
 use ficha_domain::{Cpf, CpfValidation, Money, ObjectId, parse_instant};
+pub use ficha_domain::{MovementKind, PaymentType};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -89,62 +90,6 @@ pub struct Movement {
     /// How it was paid.
     #[serde(default, rename = "PaymentType")]
     pub payment_type: PaymentType,
-}
-
-/// Which way money went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MovementKind {
-    /// To the person.
-    Credit,
-    /// From the person.
-    Debit,
-    /// Old rows do not say.
-    #[default]
-    #[serde(rename = "")]
-    Unknown,
-}
-
-impl MovementKind {
-    /// As written in answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Credit => "Credit",
-            Self::Debit => "Debit",
-            Self::Unknown => "",
-        }
-    }
-}
-
-/// How something was paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PaymentType {
-    /// Credit card.
-    CreditCard,
-    /// Debit card.
-    DebitCard,
-    /// Boleto.
-    PaymentSlip,
-    /// Cash or transfer.
-    Money,
-    /// Old rows do not say.
-    #[default]
-    #[serde(rename = "")]
-    Unknown,
-}
-
-impl PaymentType {
-    /// As written in answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreditCard => "CreditCard",
-            Self::DebitCard => "DebitCard",
-            Self::PaymentSlip => "PaymentSlip",
-            Self::Money => "Money",
-            Self::Unknown => "",
-        }
-    }
 }
 
 /// A person with the CPF already read: what [`crate::Ingest`] takes for bases A and B.

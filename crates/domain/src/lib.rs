@@ -7,6 +7,7 @@
 mod civil;
 mod cpf;
 mod money;
+mod movement;
 mod object_id;
 mod purpose;
 mod scope;
@@ -15,6 +16,7 @@ mod world;
 pub use civil::{DateError, parse_instant};
 pub use cpf::{Cpf, CpfError, CpfValidation};
 pub use money::{Money, MoneyError};
+pub use movement::{MovementKind, PaymentType};
 pub use object_id::ObjectId;
 pub use purpose::Purpose;
 pub use scope::{Scope, ScopeSet, UnknownScope};

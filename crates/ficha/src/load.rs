@@ -4,7 +4,7 @@ use crate::progress;
 use anyhow::Result;
 use ficha_contract::{
     Ingest,
-    wire::{Debt, DebtsPerson, Movement, MovementKind, Of, PaymentType, ScorePerson, Valued},
+    wire::{Debt, DebtsPerson, Movement, Of, ScorePerson, Valued},
 };
 use ficha_population::{Item, Person, Population};
 use tokio::sync::mpsc;
@@ -81,22 +81,13 @@ fn score_of(person: &Person) -> Of<ScorePerson> {
 }
 
 fn events_of(person: &Person) -> impl Iterator<Item = Movement> {
-    use ficha_population::{MovementKind as Kind, PaymentType as Payment};
     person.movements.iter().map(|movement| Movement {
         id: Some(movement.id),
         cpf: person.cpf.to_string(),
         description: movement.description.to_owned(),
         value: movement.value,
         date: movement.at,
-        kind: match movement.kind {
-            Kind::Credit => MovementKind::Credit,
-            Kind::Debit => MovementKind::Debit,
-        },
-        payment_type: match movement.payment_type {
-            Payment::CreditCard => PaymentType::CreditCard,
-            Payment::DebitCard => PaymentType::DebitCard,
-            Payment::PaymentSlip => PaymentType::PaymentSlip,
-            Payment::Money => PaymentType::Money,
-        },
+        kind: movement.kind,
+        payment_type: movement.payment_type,
     })
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     movements::BRASILIA,
-    person::{Debt, Item, Movement, MovementKind, PaymentType, Person},
+    person::{Debt, Item, Movement, Person},
 };
-use ficha_domain::{Cpf, Money, ObjectId};
+use ficha_domain::{Cpf, Money, MovementKind, ObjectId, PaymentType};
 use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, Serializer, ser::Error};
 

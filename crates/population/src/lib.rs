@@ -49,7 +49,7 @@ mod person;
 mod states;
 
 pub use import::{DebtsLine, EventLine, ScoreLine};
-pub use person::{Debt, Item, Movement, MovementKind, PaymentType, Person};
+pub use person::{Debt, Item, Movement, Person};
 
 use draws::{Draws, Stream};
 use ficha_domain::Cpf;

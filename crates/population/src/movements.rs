@@ -4,14 +4,14 @@ use crate::{
     arithmetic::whole,
     draws::{Draws, Stream, key, mix},
     income::Income,
-    person::{
-        Item, Movement,
-        MovementKind::{self, Credit, Debit},
-        PaymentType::{self, CreditCard, DebitCard, Money as Cash, PaymentSlip},
-        reais,
-    },
+    person::{Item, Movement, reais},
 };
-use ficha_domain::{Money, ObjectId};
+use ficha_domain::{
+    Money,
+    MovementKind::{self, Credit, Debit},
+    ObjectId,
+    PaymentType::{self, CreditCard, DebitCard, Money as Cash, PaymentSlip},
+};
 use jiff::{
     SignedDuration, Timestamp, ToSpan,
     civil::{Date, Time},

@@ -1,7 +1,7 @@
 //! What is known about a synthetic person.
 
 use crate::arithmetic::whole;
-use ficha_domain::{Cpf, Money, ObjectId};
+use ficha_domain::{Cpf, Money, MovementKind, ObjectId, PaymentType};
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
@@ -70,52 +70,6 @@ pub struct Movement {
     pub kind: MovementKind,
     /// How.
     pub payment_type: PaymentType,
-}
-
-/// The seed's `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum MovementKind {
-    /// Money came.
-    Credit,
-    /// Money went.
-    Debit,
-}
-
-/// The seed's `PaymentType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum PaymentType {
-    /// A credit card.
-    CreditCard,
-    /// A debit card.
-    DebitCard,
-    /// A boleto.
-    PaymentSlip,
-    /// Cash; and Pix and transfers, for which the seed has no word.
-    Money,
-}
-
-impl MovementKind {
-    /// As the seed writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Credit => "Credit",
-            Self::Debit => "Debit",
-        }
-    }
-}
-
-impl PaymentType {
-    /// As the seed writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreditCard => "CreditCard",
-            Self::DebitCard => "DebitCard",
-            Self::PaymentSlip => "PaymentSlip",
-            Self::Money => "Money",
-        }
-    }
 }
 
 /// To the nearest centavo; at least one, at most a billion reais.

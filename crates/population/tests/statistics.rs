@@ -1,7 +1,8 @@
 //! Twenty thousand people have the shares and means that the tables promise.
 
 use ficha_domain::Money;
-use ficha_population::{MovementKind, PaymentType, Person, Population};
+use ficha_domain::{MovementKind, PaymentType};
+use ficha_population::{Person, Population};
 use jiff::{
     ToSpan, Unit,
     civil::{Date, date},
