@@ -63,9 +63,12 @@ impl Mover {
             self.tell(outcome.as_ref().err(), &mut is_away);
             if let Some(Flush { last, answer }) = flush {
                 if last {
+                    flushes.close();
                     // The folder's lock goes with it, before anybody knows.
                     drop(self);
                     let _ = answer.send(outcome);
+                    // Who asks at this moment is told that nobody is there, rather than nothing.
+                    while flushes.recv().await.is_some() {}
                     return;
                 }
                 let _ = answer.send(outcome);

@@ -181,3 +181,89 @@ impl Pending {
         self.closed.drain(..done).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        spool::segment::Header,
+        store::SpoolId,
+        tests::{keyring, sim::SimDisk},
+    };
+
+    const NONE: [u64; 0] = [];
+
+    fn segment(first: u64) -> Arc<Segment> {
+        let header = Header { spool: SpoolId([1; 16]), first, salt: [0; 16] };
+        Arc::new(Segment::create(&SimDisk::default(), &keyring(1).vault("spool"), header, 100).unwrap())
+    }
+
+    fn entry(segment: &Arc<Segment>, sequence: u64, at_ms: i64) -> Entry {
+        let person = BlindIndex { key: 1, value: [7; 16] };
+        Entry {
+            sequence,
+            label: Label { person, at_ms, purpose: Purpose::RiskAnalysis, counts: true },
+            hash: [0; 16],
+            segment: segment.clone(),
+            offset: 0,
+            len: 0,
+            record: Some(vec![0; 10].into()),
+            previous: 0,
+        }
+    }
+
+    fn sequences(entries: &[Entry]) -> Vec<u64> {
+        entries.iter().map(|entry| entry.sequence).collect()
+    }
+
+    /// Moves so many to the store.
+    fn take(pending: &mut Pending, len: usize) {
+        let batch = pending.batch(len);
+        pending.forget(&batch);
+        pending.finish();
+    }
+
+    #[test]
+    fn a_person_is_known_until_the_last_entry_is_moved() {
+        let (segment, mut pending) = (segment(1), Pending::new(25));
+        pending.add((1..=3).map(|sequence| entry(&segment, sequence, sequence as i64)));
+        let person = entry(&segment, 1, 1).label.person;
+        assert_eq!(sequences(&pending.of_person(person, 9)), [3, 2, 1]);
+        assert_eq!(sequences(&pending.batch(1)), [1]);
+        assert_eq!(sequences(&pending.batch(9)), [1], "the same until it is finished");
+        assert_eq!(sequences(&pending.of_person(person, 9)), [3, 2, 1], "on the move and still known");
+        for left in [&[3, 2][..], &[3], &[]] {
+            take(&mut pending, 1);
+            assert_eq!(sequences(&pending.of_person(person, 9)), left);
+            assert_eq!(pending.last(person).map(|last| last.at.as_millisecond()), left.first().map(|_| 3));
+            assert_eq!(pending.len(), left.len());
+        }
+        assert_eq!(pending.held_bytes, 0);
+    }
+
+    #[test]
+    fn records_are_held_up_to_the_bound() {
+        let (segment, mut pending) = (segment(1), Pending::new(25));
+        pending.add((1..=3).map(|sequence| entry(&segment, sequence, 1)));
+        assert_eq!(pending.batch(9).iter().map(Entry::held).collect::<Vec<_>>(), [10, 10, 0]);
+    }
+
+    #[test]
+    fn a_segment_is_done_when_all_of_it_is_moved_and_it_is_written_no_more() {
+        let (first, second, mut pending) = (segment(1), segment(101), Pending::new(0));
+        pending.add([entry(&first, 1, 1), entry(&first, 2, 2), entry(&second, 101, 3)].into_iter());
+        let done = |pending: &mut Pending| {
+            pending.done().iter().map(|done| done.sequences.start).collect::<Vec<_>>()
+        };
+        take(&mut pending, 2);
+        assert_eq!(done(&mut pending), NONE);
+        pending.close(first);
+        assert_eq!(done(&mut pending), [1]);
+        assert_eq!(done(&mut pending), NONE, "named once");
+        pending.close(second);
+        let _on_the_move = pending.batch(1);
+        assert_eq!(done(&mut pending), NONE);
+        take(&mut pending, 1);
+        assert_eq!(done(&mut pending), [101]);
+    }
+}

@@ -84,7 +84,7 @@ impl Writer {
     pub(crate) async fn stop(&self) {
         let (stopped, wait) = oneshot::channel();
         if self.queue.send(Request::Stop(stopped)).await.is_ok() {
-            // An error says the same: the thread is gone.
+            // Nothing is sent: it is dropped when the thread has ended.
             let _ = wait.await;
         }
     }
@@ -102,14 +102,12 @@ impl Serving {
         let mut group = Vec::with_capacity(GROUP);
         loop {
             let after = self.gather(&mut group);
-            if !group.is_empty() && self.serve_group(&mut group).is_err() {
-                // The queue goes with the thread: who waits in it, and who comes, is refused.
-                return;
-            }
+            let is_failed = !group.is_empty() && self.serve_group(&mut group).is_err();
             match after {
-                After::More => {}
-                After::Stop(stopped) => return self.stop(stopped),
+                After::Stop(stopped) => return self.stop(Some(stopped)),
                 After::NobodyLeft => return,
+                After::More if is_failed => return self.stop(None),
+                After::More => {}
             }
         }
     }
@@ -122,16 +120,11 @@ impl Serving {
                 Some(Request::Stop(stopped)) => return After::Stop(stopped),
                 None => return After::NobodyLeft,
             }
-            match self.waiting.try_recv() {
-                Ok(request) if group.len() < GROUP => next = Some(request),
-                // Taken already, so it is served: one more than the bound.
-                Ok(Request::Record(recording)) => {
-                    group.push(recording);
-                    return After::More;
-                }
-                Ok(Request::Stop(stopped)) => return After::Stop(stopped),
-                Err(_) => return After::More,
+            if group.len() == GROUP {
+                return After::More;
             }
+            let Ok(request) = self.waiting.try_recv() else { return After::More };
+            next = Some(request);
         }
     }
 
@@ -175,12 +168,17 @@ impl Serving {
         Ok(records)
     }
 
-    fn stop(self, stopped: oneshot::Sender<()>) {
-        if let Some(segment) = self.log.end() {
-            self.shared.pending().close(segment);
+    /// Ends the log, then refuses who waits in the queue.
+    fn stop(self, stopped: Option<oneshot::Sender<()>>) {
+        let Self { log, mut waiting, shared } = self;
+        if let Some(segment) = log.end().filter(|_| shared.gate() != Gate::Failed) {
+            shared.pending().close(segment);
         }
-        // An error: nobody waits any more.
-        let _ = stopped.send(());
+        // Answers that are dropped refuse. Until nobody has a place in the queue any more: what a caller puts into a
+        // queue whose end is merely gone would wait there for ever.
+        waiting.close();
+        while waiting.blocking_recv().is_some() {}
+        drop(stopped);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tests::sim::SimDisk;
+use std::sync::atomic::Ordering::SeqCst;
 use tokio::task::{JoinSet, yield_now};
 
 #[tokio::test]
@@ -60,4 +61,32 @@ async fn a_thousand_at_once_on_a_real_disk_and_store() {
         3,
         "its id, its lock, one segment"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failure_or_an_end_leaves_nobody_waiting() {
+    for round in 0..200 {
+        let (disk, store) = (SimDisk::default(), MemoryStore::default());
+        let service = Arc::new(start(&disk, &store).unwrap());
+        let mut callers = JoinSet::new();
+        for number in 0..8 {
+            let (service, disk) = (service.clone(), disk.clone());
+            callers.spawn(async move {
+                let mut answered = 0;
+                while record(&service, [number * 1000 + answered]).await {
+                    answered += 1;
+                    if answered == 3 && round % 2 == 0 {
+                        disk.faults.syncs_fail.store(true, SeqCst);
+                    } else if answered == 3 {
+                        service.close().await.ok();
+                    }
+                }
+                service.flush().await.ok();
+                answered
+            });
+        }
+        let answered: u64 = callers.join_all().await.iter().sum();
+        service.close().await.ok();
+        assert_eq!((kept(&store).len() as u64, service.figures().records), (answered, answered));
+    }
 }
