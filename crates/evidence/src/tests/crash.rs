@@ -122,9 +122,10 @@ async fn a_crash_at_any_moment_loses_nothing_answered_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_crash_while_a_crash_is_recovered_changes_nothing() {
-    for machine in [EARLY, LATE] {
+    // Late differs little here and costs the same: every third moment.
+    for (machine, step) in [(EARLY, 1), (LATE, 3)] {
         let operations = operations(machine).await;
-        for operation in 0..=operations {
+        for operation in (0..=operations).step_by(step) {
             recover_and_crash(operation, machine).await;
         }
     }

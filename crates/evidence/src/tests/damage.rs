@@ -158,6 +158,9 @@ async fn a_copied_spool_that_runs_on_is_an_alarm_and_overwrites_nothing() {
     );
     assert_eq!((first.figures().alarms, second.figures().alarms), (0, 2));
     let figures = second.figures();
+    let header = |disk: &SimDisk, name: &str| disk.open(name).unwrap().read().unwrap()[..64].to_vec();
+    let name = &disk.segments()[0];
+    assert_ne!(header(&disk, name), header(&copy, name), "other salts, so other keys for the same sequences");
     assert_eq!(figures.backlog_records, 0, "nothing waits behind it");
     assert!(figures.backlog_bytes > 0, "but it takes room, so that a copy comes to a stop");
     assert_eq!((disk.segments().len(), copy.segments().len()), (1, 2), "its records stay on its disk");
