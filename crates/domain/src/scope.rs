@@ -102,9 +102,11 @@ impl ScopeSet {
         Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 
-    /// Every scope whose name ends so: what the seed's `read` and `write` stand for.
+    /// What the seed's `read` and `write` stand for: the bases and the dossier. Other people's records
+    /// (`audit:read`) have to be asked for by name.
     fn ending(suffix: &str) -> Self {
-        Scope::ALL.into_iter().filter(|scope| scope.as_str().ends_with(suffix)).collect()
+        let named = |scope: &Scope| scope.as_str().ends_with(suffix) && *scope != Scope::AuditRead;
+        Scope::ALL.into_iter().filter(named).collect()
     }
 }
 
@@ -159,7 +161,11 @@ mod tests {
         assert_eq!(set.to_string(), "debts:read dossier:read");
         assert!(set.contains(Scope::DebtsRead) && !set.contains(Scope::DebtsWrite));
         let read: ScopeSet = "read".parse().unwrap();
-        assert_eq!(read.to_string(), "debts:read score:read events:read dossier:read audit:read");
+        assert_eq!(
+            read.to_string(),
+            "debts:read score:read events:read dossier:read",
+            "audit:read has to be named"
+        );
         assert_eq!("sudo".parse::<ScopeSet>(), Err(UnknownScope("sudo".into())));
         assert!("".parse::<ScopeSet>().unwrap().is_empty());
     }

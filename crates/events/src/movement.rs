@@ -43,10 +43,7 @@ impl Movement {
         let cpf = Cpf::parse(&row.cpf, validation).map_err(Problem::invalid_cpf)?;
         let date = to_millisecond(row.date)
             .ok_or_else(|| Problem::field("date", "lies between the years 1 and 9999"))?;
-        if row.description.chars().nth(DESCRIPTION_CHARS).is_some() {
-            let takes = format!("takes at most {DESCRIPTION_CHARS} characters");
-            return Err(Problem::field("description", takes));
-        }
+        wire::check_text("description", &row.description, 0, DESCRIPTION_CHARS)?;
         let id = row.id.unwrap_or_else(|| derived_id(&row, cpf, 0));
         let wire::Movement { description, value, kind, payment_type, .. } = row;
         Ok(Self { cpf, date, id, description, value, kind, payment_type })

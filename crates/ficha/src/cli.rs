@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ficha_domain::Purpose;
+use ficha_domain::{Cpf, CpfValidation, Purpose};
 use std::path::PathBuf;
 
 /// The dossier of a CPF: debts, score and latest events from three bases, authenticated, recorded, fast.
@@ -91,7 +91,8 @@ pub enum Form {
 #[derive(Debug, Args)]
 pub struct Dossier {
     /// Eleven digits, with or without punctuation.
-    pub cpf: String,
+    #[arg(value_parser = cpf)]
+    pub cpf: Cpf,
     /// Why the person is looked at.
     #[arg(long, default_value = "risk_analysis", value_parser = purpose)]
     pub purpose: Purpose,
@@ -139,6 +140,10 @@ pub enum Client {
 pub enum Key {
     /// Make a new signing key: published at once, signing after identity.key_lead_s.
     Rotate,
+}
+
+fn cpf(text: &str) -> Result<Cpf, String> {
+    Cpf::parse(text, CpfValidation::Format).map_err(|error| error.to_string())
 }
 
 fn purpose(text: &str) -> Result<Purpose, String> {

@@ -88,8 +88,9 @@ impl Config {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
         // FICHA_CONFIG names the file above; FICHA_TEST_… speaks to the tests.
-        let ours =
-            std::env::vars().filter(|(key, _)| key != "FICHA_CONFIG" && !key.starts_with("FICHA_TEST_"));
+        // FICHA_PORT… and FICHA_SERVICE_… are what Kubernetes puts beside a service of this name.
+        let foreign = ["FICHA_CONFIG", "FICHA_TEST_", "FICHA_PORT", "FICHA_SERVICE_"];
+        let ours = std::env::vars().filter(|(key, _)| !foreign.iter().any(|start| key.starts_with(start)));
         let environment =
             Environment::with_prefix("FICHA").prefix_separator("_").separator("__").try_parsing(true);
         let environment = environment.source(Some(ours.collect()));

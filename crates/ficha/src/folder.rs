@@ -12,6 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The stores of an all-in-one folder.
+pub const STORES: [&str; 6] = ["identity", "evidence", "debts", "score", "events", "dossier"];
+
 /// A data folder. Only one process serves it; others work beside that one.
 pub struct Folder {
     /// Where.
@@ -53,6 +56,53 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error).context("the data folder cannot be locked"),
         }
+    }
+
+    /// The folder, which has to be there: for commands that only look.
+    pub fn existing(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            bail!(
+                "there is no data folder {}; `ficha serve` or `ficha demo` makes it, or name another with --dir",
+                path.display()
+            );
+        }
+        Self::open(path)
+    }
+
+    /// Refuses a folder in which some stores are and others are not: a lost file must not read as an empty base.
+    /// `client add` may have made the issuer's alone.
+    pub fn check_whole(&self) -> Result<()> {
+        let is_there = |name: &&str| self.path.join(format!("{name}.sqlite")).exists();
+        let lost: Vec<&str> = STORES.into_iter().filter(|name| !is_there(name)).collect();
+        let any = STORES.iter().any(|name| *name != "identity" && is_there(name));
+        if any && !lost.is_empty() {
+            bail!(
+                "{}.sqlite is missing in {}; put it back from your backup",
+                lost.join(".sqlite, "),
+                self.path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Forgets where the folder was served: by whoever has the lock, before anybody can be misled.
+    pub fn forget_serving(&self) -> Result<()> {
+        match fs::remove_file(self.path.join("serving.json")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("serving.json cannot be removed")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings what is in the write-ahead logs into the files, so that a copy of the files is a backup.
+    pub fn settle(&self) -> Result<()> {
+        for name in STORES {
+            let path = self.path.join(format!("{name}.sqlite"));
+            ficha_sqlite::checkpoint(&path)
+                .with_context(|| format!("{} cannot be settled", path.display()))?;
+        }
+        Ok(())
     }
 
     /// The keys: made when the folder is empty, demanded when it is not.

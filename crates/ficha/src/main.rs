@@ -71,14 +71,14 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Migrate => migrate(&config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,
         Command::Openapi { out } => openapi::run(&out, config, &world).await?,
-        Command::Healthcheck => drop(ready(&folder::Folder::open(&config.dir)?).await?),
+        Command::Healthcheck => drop(ready(&folder::Folder::existing(&config.dir)?).await?),
     }
     Ok(true)
 }
 
 /// Opening a store brings it up to this version.
 async fn migrate(config: &Config, world: &ficha_domain::World) -> Result<()> {
-    let folder = folder::Folder::open(&config.dir)?;
+    let folder = folder::Folder::existing(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| folder::taken(&folder))?;
     wiring::App::open(config, &folder, world).await?.evidence.close().await?;
     Ok(())

@@ -40,6 +40,7 @@ pub struct RoleRoutes {
 impl App {
     /// Opens every store below the folder. Whatever is wrong is said here, before anything is served.
     pub async fn open(config: &Config, folder: &Folder, world: &World) -> Result<Self> {
+        folder.check_whole()?;
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
         let identity = open_identity(config, dir, &keyring, world).await?;

@@ -85,7 +85,7 @@ where
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Refused> {
-        if !is_json(request.headers()) {
+        if !is_json(request.headers()) || request.headers().contains_key(header::CONTENT_ENCODING) {
             return Err(ErrorCode::UnsupportedMediaType.into());
         }
         let bytes = read_body(request.into_body(), Shell::from_ref(state).inner.limits.body_bytes).await?;
@@ -236,6 +236,10 @@ impl<State: Send + Sync> FromRequestParts<State> for Conditional {
         let if_match = text(&parts.headers, "if-match")?.map(tags).transpose()?;
         let only_new = match text(&parts.headers, "if-none-match")? {
             None => false,
+            // Elsewhere it would tell a writer whether somebody is known, and nothing else.
+            Some(_) if parts.method != Method::PUT => {
+                return Err(Problem::field("If-None-Match", "is taken on PUT only").into());
+            }
             Some("*") => true,
             Some(_) => return Err(Problem::field("If-None-Match", "takes `*` on writes").into()),
         };

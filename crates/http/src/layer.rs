@@ -68,7 +68,9 @@ pub async fn around(State(shell): State<Shell>, mut request: Request, next: Next
 }
 
 async fn bounded(shell: &Shell, route: &str, request: Request, next: Next) -> Response {
-    let place = shell.inner.places.try_acquire();
+    let is_issuer = route.starts_with("/oauth") || route.starts_with("/api/oauth");
+    let places = if is_issuer { &shell.inner.issuer_places } else { &shell.inner.places };
+    let place = places.try_acquire();
     // Who is asked whether it lives answers under load too, or it would be restarted for having work.
     if place.is_err() && !OPERATIONS.contains(&route) {
         return Refused::from(ErrorCode::Overloaded).into_response();

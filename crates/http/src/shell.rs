@@ -21,6 +21,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) rates: RateLimits,
     pub(crate) places: Semaphore,
+    /// Of those who have no token yet: they cannot take the places of those who have one.
+    pub(crate) issuer_places: Semaphore,
     pub(crate) metrics: Metrics,
 }
 
@@ -34,8 +36,9 @@ impl Shell {
         metrics: Metrics,
     ) -> Self {
         let places = Semaphore::new(limits.concurrency);
+        let issuer_places = Semaphore::new((limits.concurrency / 4).max(1));
         let rates = RateLimits::new(limits.requests_per_minute);
-        let inner = Inner { world, verifier, evidence, limits, rates, places, metrics };
+        let inner = Inner { world, verifier, evidence, limits, rates, places, issuer_places, metrics };
         Self { inner: Arc::new(inner), cpf_validation: CpfValidation::default() }
     }
 

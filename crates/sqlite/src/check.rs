@@ -1,4 +1,4 @@
-//! Looking a file over, for `ficha doctor`.
+//! Looking a file over, for `ficha doctor`, and settling it when the server stops.
 
 use crate::{Error, database::connect};
 use rusqlite::OpenFlags;
@@ -12,4 +12,14 @@ pub fn quick_check(path: &Path) -> Result<(), Error> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(Error::Damaged(said)) }
+}
+
+/// Brings the write-ahead log into the file and empties it, as far as no other process reads it.
+///
+/// # Errors
+/// SQLite's.
+pub fn checkpoint(path: &Path) -> Result<(), Error> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }

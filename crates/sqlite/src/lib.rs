@@ -18,7 +18,7 @@ mod migrate;
 mod reader;
 mod writer;
 
-pub use check::quick_check;
+pub use check::{checkpoint, quick_check};
 pub use database::{Database, Error};
 pub use idempotency::{IDEMPOTENCY_TABLE, Remembered, forget_before, recall, remember};
 pub use migrate::{KEY_TABLE, Migration};

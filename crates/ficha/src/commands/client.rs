@@ -27,7 +27,11 @@ pub async fn operator_token(identity: &Identity) -> Result<String> {
 
 /// Carries a client command out.
 pub async fn run(command: &cli::Client, config: &Config, world: &World) -> Result<()> {
-    let folder = Folder::open(&config.dir)?;
+    // The first client may come before the first start; to list or revoke there has to be something.
+    let folder = match command {
+        cli::Client::Add { .. } => Folder::open(&config.dir)?,
+        _ => Folder::existing(&config.dir)?,
+    };
     let identity = identity(config, &folder, world, &config.issuer()).await?;
     match command {
         cli::Client::Add { name, scope, purpose, rate, jwks, json } => {
@@ -102,7 +106,7 @@ async fn list(identity: &Identity, json: bool) -> Result<()> {
 
 /// Makes a new signing key.
 pub async fn rotate(config: &Config, world: &World) -> Result<()> {
-    let folder = Folder::open(&config.dir)?;
+    let folder = Folder::existing(&config.dir)?;
     let identity = identity(config, &folder, world, &config.issuer()).await?;
     identity.rotate_key().await?;
     println!("A new signing key is published; it signs in {} seconds.", config.identity.key_lead_s);

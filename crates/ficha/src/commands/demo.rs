@@ -9,7 +9,7 @@ use crate::{
     progress,
     wiring::App,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
 use ficha_identity::NewClient;
@@ -46,11 +46,23 @@ pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<
     }
     let folder = Folder::open(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
+    folder.forget_serving()?;
+    refuse_foreign(&folder)?;
     let listening = serve::bind(&mut config)?;
     let app = App::open(&config, &folder, world).await?;
     let made = make(args, &folder, &app, world).await?;
     say(args, &config, &made)?;
     serve::serve(&config, &folder, &app, listening).await
+}
+
+/// Real people are never overwritten by invented ones: the demo takes an empty folder, or one that it began itself.
+fn refuse_foreign(folder: &Folder) -> Result<()> {
+    let began = folder.path.join("demo.started");
+    let holds_people = folder.path.join("debts.sqlite").exists();
+    if holds_people && !began.exists() {
+        bail!("{} holds data that the demo did not make; take another --dir", folder.path.display());
+    }
+    folder.write_private("demo.started", b"synthetic people only\n")
 }
 
 async fn make(args: &cli::Demo, folder: &Folder, app: &App, world: &World) -> Result<Made> {
@@ -120,11 +132,7 @@ fn say(args: &cli::Demo, config: &Config, made: &Made) -> Result<()> {
     }
     let cpf = example(made).cpf;
     let (id, secret) = (&made.client_id, &made.client_secret);
-    let dir = if config.dir == std::path::Path::new("./ficha-data") {
-        String::new()
-    } else {
-        format!(" --dir {}", config.dir.display())
-    };
+    let dir = shell_quoted(&fs::canonicalize(&config.dir)?.display().to_string());
     println!(
         "\nficha serves {people} synthetic people at {url}   (Ctrl-C stops it)\n\n\
          API in the browser   {url}/docs\n\
@@ -134,7 +142,7 @@ fn say(args: &cli::Demo, config: &Config, made: &Made) -> Result<()> {
          curl -s {url}/dossie/{cpf} -H \"Authorization: Bearer $(curl -s -u {id}:{secret} \
          -d grant_type=client_credentials {url}/oauth/token | sed -E 's/.*\"access_token\":\"([^\"]+)\".*/\\1/')\"\n\n\
          The same as a page of text:\n\n\
-         {program} dossier {cpf}{dir}\n",
+         {program} dossier {cpf} --dir {dir}\n",
         people = made.people,
         program = program(),
     );
@@ -148,5 +156,11 @@ fn spread(people: u64) -> u64 {
 
 /// How this program was called, for lines to be pasted.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "ficha".to_owned())
+    shell_quoted(&std::env::args().next().unwrap_or_else(|| "ficha".to_owned()))
+}
+
+/// A text as one word of a shell.
+fn shell_quoted(text: &str) -> String {
+    let plain = text.chars().all(|at| at.is_ascii_alphanumeric() || "/._-+".contains(at));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Config,
-    folder::{Folder, free_bytes},
+    folder::{Folder, STORES, free_bytes},
     wiring::App,
 };
 use anyhow::Result;
@@ -21,6 +21,7 @@ pub async fn run(config: &Config, world: &World) -> Result<bool> {
     let mut findings = vec![folder(&config.dir)];
     if config.dir.exists() {
         let folder = Folder::open(&config.dir)?;
+        findings.push(whole(&folder));
         findings.push(keys(config, &folder, world));
         findings.push(disk(config, &folder.path));
         findings.extend(stores(&folder.path));
@@ -52,6 +53,13 @@ fn folder(dir: &Path) -> Finding {
     Finding::Good(format!("the data folder {} is its owner's only", dir.display()))
 }
 
+fn whole(folder: &Folder) -> Finding {
+    match folder.check_whole() {
+        Ok(()) => Finding::Good("no store is missing".into()),
+        Err(error) => Finding::Wrong(format!("{error:#}"), "it is never made anew beside the others".into()),
+    }
+}
+
 fn keys(config: &Config, folder: &Folder, world: &World) -> Finding {
     match folder.keys(config, world) {
         Ok(_) => Finding::Good(format!("the key file {} can be used", config.key_file().display())),
@@ -74,8 +82,7 @@ fn disk(config: &Config, dir: &Path) -> Finding {
 }
 
 fn stores(dir: &Path) -> Vec<Finding> {
-    let files =
-        ["identity", "evidence", "debts", "score", "events", "dossier"].map(|name| format!("{name}.sqlite"));
+    let files = STORES.map(|name| format!("{name}.sqlite"));
     files.iter().filter(|file| dir.join(file).exists()).map(|file| store(dir, file)).collect()
 }
 
@@ -106,10 +113,38 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
             Err(error) => Finding::Wrong(format!("the folder does not open: {error:#}"), "see above".into()),
         },
         Ok(None) => match super::ready(folder).await {
-            Ok(url) => Finding::Good(format!("the server at {url} is ready")),
+            Ok(url) => spool(&url).await,
             Err(error) => {
                 Finding::Wrong(format!("{error:#}"), "see its log; restart it if it does not answer".into())
             }
         },
     }
+}
+
+/// What the server that is ready says of its record.
+async fn spool(url: &str) -> Finding {
+    let figures = match reqwest::get(format!("{url}/metrics")).await {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    };
+    let figure = |name: &str| {
+        let line = figures.lines().find_map(|line| line.strip_prefix(&format!("ficha_spool_{name} ")));
+        line.and_then(|value| value.parse::<u64>().ok()).unwrap_or_default()
+    };
+    if figure("alarms") > 0 {
+        let what = format!("the server at {url} raised {} alarms about its record", figure("alarms"));
+        return Finding::Wrong(
+            what,
+            "its log names each record or segment; nothing of them is removed".into(),
+        );
+    }
+    if figure("backlog_bytes") * 2 > figure("max_bytes") {
+        let what =
+            format!("the record of the server at {url} waits: more than half of spool.max_bytes is used");
+        return Finding::Wrong(
+            what,
+            "see why evidence.sqlite does not take it; at the bound answers end".into(),
+        );
+    }
+    Finding::Good(format!("the server at {url} is ready, its record flows"))
 }

@@ -11,27 +11,21 @@ use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use ficha_domain::{Cpf, CpfValidation, World};
+use ficha_domain::{Cpf, World};
 use serde_json::Value;
 use tower::ServiceExt;
 
 /// Prints the dossier; `false` when nobody of that CPF is known.
 pub async fn run(args: &cli::Dossier, config: &Config, world: &World) -> Result<bool> {
-    let Ok(cpf) = Cpf::parse(&args.cpf, CpfValidation::Format) else { bail!("a CPF has 11 digits") };
-    if !config.dir.exists() {
-        bail!(
-            "there is no data folder {}; `ficha demo` makes one with synthetic people",
-            config.dir.display()
-        );
-    }
-    let folder = Folder::open(&config.dir)?;
+    let cpf = args.cpf;
+    let folder = Folder::existing(&config.dir)?;
     let (status, body) = match folder.lock()? {
         Some(_lock) => ask_here(cpf, args, config, &folder, world).await?,
         None => ask_server(cpf, args, config, &folder, world).await?,
     };
     let dossier: Value = serde_json::from_slice(&body).context("the answer is not JSON")?;
     match status {
-        200 if args.json => print!("{}", String::from_utf8_lossy(&body)),
+        200 if args.json => println!("{}", String::from_utf8_lossy(&body)),
         200 => print!("{}", view::render(&dossier)),
         404 => eprintln!("Nobody of this CPF is known. That it was asked has been recorded."),
         _ => bail!(

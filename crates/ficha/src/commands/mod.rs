@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 
 /// Asks the server of this folder whether it is ready; its origin.
 pub async fn ready(folder: &Folder) -> Result<String> {
+    if folder.lock()?.is_some() {
+        bail!("nobody serves {}", folder.path.display());
+    }
     let serving = folder.serving()?;
     let answer = reqwest::Client::new()
         .get(format!("{}/readyz", serving.url))

@@ -19,6 +19,7 @@ use tokio::{
 pub async fn run(mut config: Config, world: &World) -> Result<()> {
     let folder = Folder::open(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
+    folder.forget_serving()?;
     let listening = bind(&mut config)?;
     let app = App::open(&config, &folder, world).await?;
     serve(&config, &folder, &app, listening).await
@@ -60,7 +61,9 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, common: Listenin
     while let Some(server) = servers.join_next().await {
         server.context("a listener panicked")??;
     }
+    folder.forget_serving()?;
     app.evidence.close().await?;
+    folder.settle()?;
     ended
 }
 

@@ -128,6 +128,9 @@ async fn bodies(server: &Server, token: &str, table: &mut Table) {
         .post(token, "/financial-transactions", &json!({ "cpf": CPF, "value": 1, "date": "ontem" }))
         .await;
     table.row("date in words: POST /financial-transactions", &answer, 422, "invalid_field");
+    let command = json!({ "cpf": CPF, "date": "2026-01-01T00:00:00Z", "description": "a\u{1b}[2J" });
+    let answer = server.post(token, "/financial-transactions", &command).await;
+    table.row("a terminal's control character: POST /financial-transactions", &answer, 422, "invalid_field");
 }
 
 /// reqwest adds headers; here one has to take another's place.
@@ -165,6 +168,9 @@ async fn conditions(server: &Server, token: &str, table: &mut Table) {
     };
     table.row("stale ETag in If-Match", &server.send(delete("\"1-1\"")).await, 412, "precondition_failed");
     table.row("If-Match without quotes", &server.send(delete("1-1")).await, 422, "invalid_field");
+    let probe = server.request(Method::DELETE, &format!("/divida/{CPF}")).bearer_auth(token);
+    let probe = server.send(probe.header("if-none-match", "*")).await;
+    table.row("If-None-Match on DELETE, to learn who is known", &probe, 422, "invalid_field");
     assert_eq!(server.send(delete(person.header("etag"))).await.status, 204);
 }
 

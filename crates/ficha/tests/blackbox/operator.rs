@@ -111,3 +111,67 @@ async fn settings_that_are_wrong_are_named() {
     let usage = command(dir.path()).arg("srve").output().unwrap();
     assert_eq!(usage.status.code(), Some(2));
 }
+
+#[tokio::test]
+async fn after_a_stop_the_files_alone_are_a_backup() {
+    let server = Server::start();
+    let token = server.token("read write").await;
+    server.fill(&token).await;
+    let (dir, _) = server.stop();
+    assert!(!dir.path().join("serving.json").exists(), "nobody is sent to a server that is gone");
+    let copy = folder();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "sqlite" || kind == "key") {
+            fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let dossier = command(copy.path()).args(["dossier", CPF, "--json"]).output().unwrap();
+    let dossier: serde_json::Value = serde_json::from_slice(&dossier.stdout).unwrap();
+    assert_eq!(dossier["sections"]["debts"]["status"], "fresh", "{dossier:#}");
+    assert_eq!(dossier["sections"]["events"]["status"], "fresh");
+}
+
+#[tokio::test]
+async fn a_lost_store_is_not_an_empty_one() {
+    let server = Server::start();
+    let (dir, _) = server.stop();
+    for file in ["debts.sqlite", "debts.sqlite-wal", "debts.sqlite-shm"] {
+        let _ = fs::remove_file(dir.path().join(file));
+    }
+    let refused = command(dir.path()).arg("serve").env("FICHA_LISTEN", "127.0.0.1:0").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("debts.sqlite is missing"), "{}", text(&refused.stderr));
+    let doctor = command(dir.path()).arg("doctor").output().unwrap();
+    assert!(text(&doctor.stdout).contains("debts.sqlite is missing"), "{}", text(&doctor.stdout));
+    assert!(!dir.path().join("debts.sqlite").exists());
+}
+
+#[tokio::test]
+async fn the_demo_leaves_real_data_alone() {
+    let server = Server::start();
+    let (dir, _) = server.stop();
+    let demo = command(dir.path()).args(["demo", "--people", "5", "--port", "0"]).output().unwrap();
+    assert_eq!(demo.status.code(), Some(1));
+    assert!(text(&demo.stderr).contains("take another --dir"), "{}", text(&demo.stderr));
+}
+
+#[test]
+fn commands_that_look_make_nothing() {
+    let parent = folder();
+    let absent = parent.path().join("typo");
+    for args in
+        [&["healthcheck"][..], &["client", "list"], &["key", "rotate"], &["migrate"], &["dossier", CPF]]
+    {
+        let output = command(&absent).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(
+            text(&output.stderr).contains("there is no data folder"),
+            "{args:?}: {}",
+            text(&output.stderr)
+        );
+        assert!(!absent.exists(), "{args:?}");
+    }
+    let wrong = command(&absent).args(["dossier", "529"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "a wrong CPF is wrong usage");
+}
