@@ -11,6 +11,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod kill;
 mod openapi;
 mod server;
 mod stopwatch;
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Args),
     /// Measures ficha against a bare server that returns the same bytes.
     Bench(bench::Args),
+    /// Kills the real process in the middle of writes and reads, and looks for what it had acknowledged.
+    Kill(kill::Args),
     /// Checks the project's own rules: arrows between rooms, sizes, leftovers.
     Tidy,
     /// Writes the OpenAPI documents into openapi/, or checks that they are current.
@@ -59,6 +62,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Kill(args) => kill::run(&args),
         Task::Tidy => tidy::run(),
         Task::Openapi(args) => openapi::run(&args),
         Task::Ci => ci::run(),

@@ -5,6 +5,7 @@
 mod bad_input;
 mod coverage;
 mod dossier;
+mod kill;
 mod operator;
 mod sealed;
 mod server;
