@@ -16,6 +16,8 @@ pub(crate) struct Tuning {
     pub(crate) held_bytes: usize,
     /// Records that are moved together.
     pub(crate) batch: usize,
+    /// Records that wake the mover before it has rested.
+    pub(crate) wake_at: usize,
     /// How long the mover rests.
     pub(crate) rest: std::time::Duration,
 }
@@ -26,6 +28,7 @@ impl Default for Tuning {
             segment_bytes: 4 << 20,
             held_bytes: 32 << 20,
             batch: 4096,
+            wake_at: 4096,
             rest: std::time::Duration::from_millis(200),
         }
     }

@@ -162,7 +162,7 @@ impl Serving {
         // Before the answers: what is answered is known to `last`.
         pending.add(written.entries);
         written.closed.for_each(|segment| pending.close(segment));
-        if pending.len() >= self.shared.tuning.batch {
+        if pending.len() >= self.shared.tuning.wake_at {
             self.shared.wake.notify_one();
         }
         Ok(records)

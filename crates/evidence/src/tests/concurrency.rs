@@ -9,7 +9,7 @@ use tokio::task::{JoinSet, yield_now};
 #[expect(clippy::await_holding_lock, reason = "the lock is the disk that stands still")]
 async fn a_thousand_at_once_share_few_syncs_and_are_stored_once() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let tuning = Tuning { segment_bytes: 1 << 20, batch: 10_000, ..SMALL };
+    let tuning = Tuning { segment_bytes: 1 << 20, batch: 100, ..SMALL };
     let service = Arc::new(EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap());
     let one = {
         assert!(record(&service, [0]).await);

@@ -109,6 +109,7 @@ async fn a_crash_at_any_moment_loses_nothing_answered_and_doubles_nothing() {
     for machine in [EARLY, LATE] {
         let operations = operations(machine).await;
         assert!(operations > 70, "{operations}: the scenario covers what it is meant to");
+        println!("{} moments, {} losses at each", operations + 1, losses(0).len());
         for operation in 0..=operations {
             for loss in losses(operation) {
                 let (disk, store, run) = crash_before(operation, machine).await;
@@ -125,15 +126,18 @@ async fn a_crash_while_a_crash_is_recovered_changes_nothing() {
     // Late differs little here and costs the same: every third moment.
     for (machine, step) in [(EARLY, 1), (LATE, 3)] {
         let operations = operations(machine).await;
+        let mut moments = 0;
         for operation in (0..=operations).step_by(step) {
-            recover_and_crash(operation, machine).await;
+            moments += recover_and_crash(operation, machine).await;
         }
+        println!("{moments} pairs of moments");
     }
 }
 
-/// Crashes before this operation, then before every operation of the recovery and what follows.
-async fn recover_and_crash(operation: u64, machine: Machine) {
-    for second in 0.. {
+/// Crashes before this operation, then before every operation of the recovery and what follows; how many those were.
+async fn recover_and_crash(operation: u64, machine: Machine) -> u64 {
+    let mut second = 0;
+    loop {
         // One loss for the first crash, another for the second, other pairs at every moment.
         let all = losses(operation * 1000 + second);
         let first_loss = all[((operation + second) % 6) as usize];
@@ -147,8 +151,9 @@ async fn recover_and_crash(operation: u64, machine: Machine) {
         }
         let case = format!("crash before {operation}, {first_loss:?}, then before {second}, {second_loss:?}");
         check(&disk.after(second_loss, Arc::default()), &store, &run, &case).await;
-        if fuse.count() <= second {
-            return;
+        second += 1;
+        if fuse.count() < second {
+            return second;
         }
     }
 }

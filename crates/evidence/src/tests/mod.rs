@@ -46,8 +46,13 @@ fn world(seed: u64) -> World {
 }
 
 /// Segments of a few records; the mover rests unless it is asked.
-const SMALL: Tuning =
-    Tuning { segment_bytes: 1024, held_bytes: 1 << 20, batch: 4, rest: Duration::from_secs(3600) };
+const SMALL: Tuning = Tuning {
+    segment_bytes: 1024,
+    held_bytes: 1 << 20,
+    batch: 4,
+    wake_at: usize::MAX,
+    rest: Duration::from_secs(3600),
+};
 
 /// The same with records that are read back from the disk.
 const READ_BACK: Tuning = Tuning { held_bytes: 0, ..SMALL };

@@ -102,12 +102,13 @@ async fn a_list_is_complete_until_now() {
 #[tokio::test]
 async fn the_mover_is_woken_by_a_batch_and_comes_back_from_an_absence() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
-    assert!(record(&service, 0..SMALL.batch as u64).await);
+    let tuning = Tuning { wake_at: 6, ..SMALL };
+    let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap();
+    assert!(record(&service, 0..6).await);
     while service.figures().backlog_records > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(service.figures().moved, SMALL.batch as u64);
+    assert_eq!(service.figures().moved, 6);
     store.set_away(true);
     assert!(record(&service, [10]).await);
     assert!(service.flush().await.is_err());
