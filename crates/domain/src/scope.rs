@@ -119,7 +119,7 @@ impl FromIterator<Scope> for ScopeSet {
 impl FromStr for ScopeSet {
     type Err = UnknownScope;
 
-    /// `read` and `write` (the seed's scopes) mean all reads and all writes.
+    /// `read` and `write` (the seed's scopes) mean all reads and all writes but `audit:read`.
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
         let mut set = Self::default();
         for word in text.split_ascii_whitespace() {
