@@ -12,6 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What may lie in a folder that has no keys yet: nothing in it was sealed.
+const BEFORE_KEYS: [&str; 3] = ["lock", "root.key", "demo.started"];
+
 /// The stores of an all-in-one folder.
 pub const STORES: [&str; 6] = ["identity", "evidence", "debts", "score", "events", "dossier"];
 
@@ -117,7 +120,9 @@ impl Folder {
 
     fn holds_data(&self) -> bool {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name()).any(|name| name != "lock" && name != "root.key")
+        entries
+            .map(|entry| entry.file_name())
+            .any(|name| !BEFORE_KEYS.contains(&name.to_string_lossy().as_ref()))
     }
 
     /// Tells other processes where this one serves.

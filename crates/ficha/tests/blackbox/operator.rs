@@ -1,7 +1,7 @@
 //! What the operator does: start, stop, keys, clients, doctor.
 
 use crate::server::{CPF, Server, command, folder};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, io::BufRead, os::unix::fs::PermissionsExt};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -174,4 +174,21 @@ fn commands_that_look_make_nothing() {
     }
     let wrong = command(&absent).args(["dossier", "529"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2), "a wrong CPF is wrong usage");
+}
+
+#[test]
+fn the_demo_begins_in_an_empty_folder_and_goes_on_in_its_own() {
+    let dir = folder();
+    for start in ["the first", "the second"] {
+        let mut demo = command(dir.path())
+            .args(["demo", "--people", "5", "--port", "0", "--print-json"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(demo.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        demo.kill().unwrap();
+        demo.wait().unwrap();
+        assert!(line.contains("client_secret"), "{start} start: {line}");
+    }
 }
