@@ -7,9 +7,24 @@ use serde::Serialize;
 /// A base that takes many rows at once.
 #[async_trait]
 pub trait Ingest<Row>: Send + Sync {
-    /// Writes a batch in one transaction: all of it is durable when this returns, or nothing of it happened.
-    /// A row known already (person of base A or B by CPF, movement by id) is replaced; one that is equal is left alone.
+    /// Merges a batch in one transaction: all of it is durable when this returns, or nothing of it happened.
+    ///
+    /// A movement whose id is known is replaced. A person of base A or B keeps what the row does not speak of: a name,
+    /// address or birth that is sent takes the place of the old one, an empty one leaves it; an item with an id is the
+    /// one of that id, an item without one is the equal one that no other item of this row is, else a new one; no item
+    /// is ever removed. So a row that comes again changes nothing.
+    ///
+    /// # Errors
+    /// With `errors` in it, a row is to blame, and each of the others could go in without it: of people also what only
+    /// shows beside what is there (a name for somebody new, the bound of a list). Otherwise the store is.
     async fn ingest(&self, batch: Vec<Row>) -> Result<Ingested, Problem>;
+
+    /// Whether the base would take this row, as far as the row alone can tell: whoever feeds it sets bad rows aside
+    /// one by one.
+    ///
+    /// # Errors
+    /// `invalid_cpf`, `invalid_field`: which field, and what it takes.
+    fn check(&self, row: &Row) -> Result<(), Problem>;
 }
 
 /// What became of a batch.

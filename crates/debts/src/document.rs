@@ -2,7 +2,7 @@
 
 use ficha_contract::{
     Problem,
-    wire::{Debt, DebtsPerson},
+    wire::{Debt, DebtsPerson, check_same_cpf, check_text},
 };
 use ficha_domain::{Cpf, Money};
 use ficha_people::{Numbers, Person};
@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 const NAME_CHARS: usize = 200;
 const ADDRESS_CHARS: usize = 300;
 const DEBTS: usize = 1000;
+
+/// Beyond it, programs that read JSON numbers as doubles mistake one for another.
+const LARGEST_ID: i64 = (1 << 53) - 1;
 
 /// A person and what it owes.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -84,6 +87,62 @@ impl Document {
         })
     }
 
+    /// The person with what was sent added to what was there, as [`ficha_contract::Ingest`] promises. An id that the
+    /// person does not have is the debt's number in the base that it comes from, and stays its number here.
+    pub(crate) fn merge(
+        id: i64,
+        cpf: Cpf,
+        current: Option<Self>,
+        sent: &DebtsPerson,
+        numbers: &mut dyn Numbers,
+    ) -> Result<Self, Problem> {
+        let mut merged = current.unwrap_or_else(|| Self::empty(id, cpf));
+        for (kept, sent) in [(&mut merged.name, &sent.name), (&mut merged.address, &sent.address)] {
+            if !sent.is_empty() {
+                kept.clone_from(sent);
+            }
+        }
+        check_text("name", &merged.name, 1, NAME_CHARS)?;
+        merged.add(&sent.debts, numbers)?;
+        check_count(merged.debts.len())?;
+        Ok(merged)
+    }
+
+    fn empty(id: i64, cpf: Cpf) -> Self {
+        Self { id, cpf: cpf.to_string(), name: String::new(), address: String::new(), debts: Vec::new() }
+    }
+
+    /// Named debts first, or an equal one without an id would take their place.
+    fn add(&mut self, sent: &[Debt], numbers: &mut dyn Numbers) -> Result<(), Problem> {
+        let mut matched = vec![false; self.debts.len()];
+        for debt in sent {
+            let Some(id) = debt.id else { continue };
+            let at = self.debts.iter().position(|known| known.id == id).unwrap_or(self.debts.len());
+            let named = DocumentDebt { id, value: debt.value, date: debt.date, customer: self.id };
+            if at == self.debts.len() {
+                numbers.taken(id)?;
+                self.debts.push(named);
+                matched.push(true);
+            } else {
+                self.debts[at] = named;
+                matched[at] = true;
+            }
+        }
+        for debt in sent.iter().filter(|debt| debt.id.is_none()) {
+            let equal = |(known, matched): (&DocumentDebt, &bool)| {
+                !matched && known.value == debt.value && known.date == debt.date
+            };
+            match self.debts.iter().zip(&matched).position(equal) {
+                Some(at) => matched[at] = true,
+                None => {
+                    self.debts.push(Self::new_debt(self.id, debt, numbers)?);
+                    matched.push(true);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A debt under a number of its own.
     pub(crate) fn new_debt(
         customer: i64,
@@ -121,11 +180,36 @@ fn take_equal(known: &mut Vec<DocumentDebt>, debt: &Debt) -> Option<DocumentDebt
 
 /// The bounds of what can be kept.
 pub(crate) fn check(cpf: Cpf, sent: &DebtsPerson) -> Result<(), Problem> {
-    ficha_contract::wire::check_same_cpf(cpf, sent.cpf.as_deref())?;
-    ficha_contract::wire::check_text("name", &sent.name, 1, NAME_CHARS)?;
-    ficha_contract::wire::check_text("address", &sent.address, 0, ADDRESS_CHARS)?;
+    check_text("name", &sent.name, 1, NAME_CHARS)?;
+    check_row(cpf, sent)
+}
+
+/// The bounds of what can be merged: somebody who is known keeps the name.
+pub(crate) fn check_row(cpf: Cpf, sent: &DebtsPerson) -> Result<(), Problem> {
+    check_same_cpf(cpf, sent.cpf.as_deref())?;
+    check_text("name", &sent.name, 0, NAME_CHARS)?;
+    check_text("address", &sent.address, 0, ADDRESS_CHARS)?;
     check_count(sent.debts.len())?;
-    sent.debts.iter().enumerate().try_for_each(|(at, debt)| check_debt(&format!("debts[{at}].value"), debt))
+    sent.debts.iter().enumerate().try_for_each(|(at, debt)| {
+        check_debt_id(debt).map_err(|problem| in_debt(at, problem))?;
+        check_debt("value", debt).map_err(|problem| in_debt(at, problem))
+    })
+}
+
+fn in_debt(at: usize, mut problem: Problem) -> Problem {
+    for error in &mut problem.errors {
+        error.field = format!("debts[{at}].{}", error.field);
+    }
+    problem
+}
+
+fn check_debt_id(debt: &Debt) -> Result<(), Problem> {
+    match debt.id {
+        Some(id) if !(1..=LARGEST_ID).contains(&id) => {
+            Err(Problem::field("id", format!("is a number from 1 to {LARGEST_ID}, or left out")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many debts a person may have.

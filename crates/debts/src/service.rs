@@ -38,7 +38,8 @@ impl Debts {
         self.0
             .change(cpf, condition, move |id, current, numbers| {
                 let status = if current.is_some() { 200 } else { 201 };
-                let (document, _) = merge(id, cpf, current, &sent, numbers)?;
+                let known = current.map(Document::read).transpose()?;
+                let document = Document::replace(id, cpf, known.as_ref(), &sent, numbers)?.to_json()?;
                 Ok(Decision::Put(document.clone().into_bytes(), status, document))
             })
             .await
@@ -93,20 +94,6 @@ impl Debts {
 
 const NOBODY: ErrorCode = ErrorCode::NotFound;
 
-/// The document that results, and whether it differs from what is there.
-fn merge(
-    id: i64,
-    cpf: Cpf,
-    current: Option<&Person>,
-    sent: &DebtsPerson,
-    numbers: &mut dyn Numbers,
-) -> Result<(String, bool), Problem> {
-    let known = current.map(Document::read).transpose()?;
-    let document = Document::replace(id, cpf, known.as_ref(), sent, numbers)?.to_json()?;
-    let changed = current.is_none_or(|current| current.body != document.as_bytes());
-    Ok((document, changed))
-}
-
 #[async_trait]
 impl Base for Debts {
     async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
@@ -122,18 +109,20 @@ impl Base for Debts {
 #[async_trait]
 impl Ingest<Of<DebtsPerson>> for Debts {
     async fn ingest(&self, batch: Vec<Of<DebtsPerson>>) -> Result<Ingested, Problem> {
-        batch.iter().try_for_each(|Of { cpf, person }| document::check(*cpf, person))?;
+        batch.iter().try_for_each(|row| self.check(row))?;
         let changes = batch.into_iter().map(|Of { cpf, person }| {
             let decide = move |id, current: Option<&Person>, numbers: &mut dyn Numbers| {
-                let (document, changed) = merge(id, cpf, current, &person, numbers)?;
-                Ok(if changed {
-                    Decision::Put(document.into_bytes(), 200, String::new())
-                } else {
-                    Decision::Keep
-                })
+                let known = current.map(Document::read).transpose()?;
+                let body = Document::merge(id, cpf, known, &person, numbers)?.to_json()?.into_bytes();
+                let equal = current.is_some_and(|current| current.body == body);
+                Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
             };
             (cpf, decide)
         });
         self.0.ingest(changes.collect()).await
+    }
+
+    fn check(&self, row: &Of<DebtsPerson>) -> Result<(), Problem> {
+        document::check_row(row.cpf, &row.person)
     }
 }

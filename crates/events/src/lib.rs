@@ -1,6 +1,6 @@
 //! Base C: what happened lately. The fastest of the three, and still bank-secret data.
 //!
-//! Rooms: `api` (routes) · [`Events`] (the service) · [`MovementStore`] (what an engine promises, with the suite that
+//! Rooms: `api` (routes) · [`Events`] (the service) · [`Feed`] (the base as it is filled) · [`MovementStore`] (what an engine promises, with the suite that
 //! checks it) · `store/sqlite`.
 //!
 //! `GET /evento/{cpf}` and the dossier's section are one point read: every write leaves a **hot record** behind, the
@@ -18,6 +18,7 @@
 //! A module below `store`, an `impl MovementStore`, and one line `contract_suite!` in its tests.
 
 mod api;
+mod feed;
 mod fold;
 mod hot;
 mod movement;
@@ -27,6 +28,7 @@ mod store;
 mod zone;
 
 pub use api::{EventsApi, routes};
+pub use feed::Feed;
 pub use movement::{Movement, check, derived_id};
 pub use service::{Consultations, Events, EventsSettings, OpenError, Record};
 pub use store::{

@@ -40,10 +40,7 @@ impl Movement {
     /// # Errors
     /// `invalid_cpf`; `invalid_field` for a date before the year 1 or a description of more than 1000 characters.
     pub fn accept(row: wire::Movement, validation: CpfValidation) -> Result<Self, Problem> {
-        let cpf = Cpf::parse(&row.cpf, validation).map_err(Problem::invalid_cpf)?;
-        let date = to_millisecond(row.date)
-            .ok_or_else(|| Problem::field("date", "lies between the years 1 and 9999"))?;
-        wire::check_text("description", &row.description, 0, DESCRIPTION_CHARS)?;
+        let (cpf, date) = bounds(&row, validation)?;
         let id = row.id.unwrap_or_else(|| derived_id(&row, cpf, 0));
         let wire::Movement { description, value, kind, payment_type, .. } = row;
         Ok(Self { cpf, date, id, description, value, kind, payment_type })
@@ -67,7 +64,15 @@ impl fmt::Debug for Movement {
 /// # Errors
 /// As [`Movement::accept`].
 pub fn check(row: &wire::Movement, validation: CpfValidation) -> Result<(), Problem> {
-    Movement::accept(row.clone(), validation).map(drop)
+    bounds(row, validation).map(drop)
+}
+
+fn bounds(row: &wire::Movement, validation: CpfValidation) -> Result<(Cpf, Timestamp), Problem> {
+    let cpf = Cpf::parse(&row.cpf, validation).map_err(Problem::invalid_cpf)?;
+    let date = to_millisecond(row.date)
+        .ok_or_else(|| Problem::field("date", "lies between the years 1 and 9999"))?;
+    wire::check_text("description", &row.description, 0, DESCRIPTION_CHARS)?;
+    Ok((cpf, date))
 }
 
 /// The id of a row that has none: 12 bytes of the SHA-256 of what it says and of its `ordinal` among rows of the same

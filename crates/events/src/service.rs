@@ -1,7 +1,7 @@
 //! The service: what base C knows, as ready JSON.
 
 use crate::{
-    Change, Movement, MovementStore, Position, Selection, SqliteMovements, UnknownZone, Write, Zone,
+    Change, Movement, MovementStore, Position, Selection, SqliteMovements, UnknownZone, Write, Zone, feed,
     shape::{Consulted, MovementPage, Transaction},
 };
 use async_trait::async_trait;
@@ -315,21 +315,13 @@ impl Base for Events {
 
 #[async_trait]
 impl Ingest<wire::Movement> for Events {
-    /// CPFs are read by their form: whoever feeds the base has checked them as its setting says ([`crate::check`]).
     async fn ingest(&self, batch: Vec<wire::Movement>) -> Result<Ingested, Problem> {
-        let rows = batch.into_iter().enumerate();
-        let accept =
-            |(at, row)| Movement::accept(row, CpfValidation::Format).map_err(|error| in_row(at, error));
-        let batch = rows.map(accept).collect::<Result<_, _>>()?;
-        Ok(self.store.ingest(batch, self.world.now()).await?)
+        feed::ingest(&*self.store, batch, self.world.now()).await
     }
-}
 
-fn in_row(at: usize, mut problem: Problem) -> Problem {
-    for error in &mut problem.errors {
-        error.field = format!("[{at}].{}", error.field);
+    fn check(&self, row: &wire::Movement) -> Result<(), Problem> {
+        crate::check(row, CpfValidation::Format)
     }
-    problem
 }
 
 #[cfg(test)]

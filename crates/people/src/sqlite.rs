@@ -134,6 +134,12 @@ impl Numbers for Counter<'_> {
         let mut update = self.0.prepare_cached(sql).map_err(StoreError::new)?;
         update.query_row([], |row| row.get(0)).map_err(StoreError::new)
     }
+
+    fn taken(&mut self, number: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE counter SET last = ?1 WHERE name = 'number' AND last < ?1";
+        let mut update = self.0.prepare_cached(sql).map_err(StoreError::new)?;
+        update.execute([number]).map(drop).map_err(StoreError::new)
+    }
 }
 
 fn store(error: rusqlite::Error) -> Problem {

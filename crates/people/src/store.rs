@@ -59,6 +59,12 @@ pub trait Numbers {
     /// # Errors
     /// The engine's.
     fn next(&mut self) -> Result<i64, StoreError>;
+
+    /// Somebody else gave this one, before the data came here: those to come lie above it.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn taken(&mut self, number: i64) -> Result<(), StoreError>;
 }
 
 /// What is to happen. `reply` is kept with the idempotency key, where there is one.

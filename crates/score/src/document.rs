@@ -106,8 +106,14 @@ pub(crate) fn new_id(world: &World) -> ObjectId {
 
 /// The bounds of what can be kept.
 pub(crate) fn check(cpf: Cpf, sent: &ScorePerson, now: Timestamp) -> Result<(), Problem> {
-    check_same_cpf(cpf, sent.cpf.as_deref())?;
     check_text("name", &sent.name, 1, NAME_CHARS)?;
+    check_row(cpf, sent, now)
+}
+
+/// The bounds of what can be merged: somebody who is known keeps the name.
+pub(crate) fn check_row(cpf: Cpf, sent: &ScorePerson, now: Timestamp) -> Result<(), Problem> {
+    check_same_cpf(cpf, sent.cpf.as_deref())?;
+    check_text("name", &sent.name, 0, NAME_CHARS)?;
     check_text("address", &sent.address, 0, ADDRESS_CHARS)?;
     check_birth(sent.date_birth, now)?;
     check_items("patrimonies", &sent.patrimonies)?;
@@ -133,9 +139,39 @@ fn check_items(field: &str, items: &[Valued]) -> Result<(), Problem> {
         if item.value < Money::default() {
             return Err(Problem::field(format!("{field}[{at}].value"), "is not negative"));
         }
-        check_text(&format!("{field}[{at}].description"), &item.description, 0, DESCRIPTION_CHARS)?;
+        check_text("description", &item.description, 0, DESCRIPTION_CHARS).map_err(|mut problem| {
+            problem.errors.iter_mut().for_each(|error| error.field = format!("{field}[{at}].description"));
+            problem
+        })?;
     }
     Ok(())
+}
+
+/// The person with what was sent added to what was there, as [`ficha_contract::Ingest`] promises.
+pub(crate) fn merge(known: ScorePerson, sent: &ScorePerson) -> ScorePerson {
+    let filled = |sent: &String, known| if sent.is_empty() { known } else { sent.clone() };
+    ScorePerson {
+        cpf: None,
+        name: filled(&sent.name, known.name),
+        address: filled(&sent.address, known.address),
+        date_birth: sent.date_birth.or(known.date_birth),
+        patrimonies: add(known.patrimonies, &sent.patrimonies),
+        sources_income: add(known.sources_income, &sent.sources_income),
+    }
+}
+
+fn add(mut items: Vec<Valued>, sent: &[Valued]) -> Vec<Valued> {
+    let mut matched = vec![false; items.len()];
+    for item in sent {
+        match items.iter().zip(&matched).position(|(known, matched)| !matched && known == item) {
+            Some(at) => matched[at] = true,
+            None => {
+                items.push(item.clone());
+                matched.push(true);
+            }
+        }
+    }
+    items
 }
 
 #[cfg(test)]

@@ -52,11 +52,11 @@ impl Scores {
     /// # Errors
     /// `invalid_field`, `precondition_failed`, `idempotency_key_reused`, the store's.
     pub async fn replace(&self, cpf: Cpf, sent: ScorePerson, condition: Condition) -> Result<Reply, Problem> {
-        self.check(cpf, &sent)?;
+        document::check(cpf, &sent, self.0.world.now())?;
         let world = self.0.world.clone();
         let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
             let status = if current.is_some() { 200 } else { 201 };
-            let (body, json) = merge(cpf, current, &sent, &world)?;
+            let (body, json) = kept_as(cpf, current, &sent, &world)?;
             Ok(Decision::Put(body, status, json))
         };
         self.0.people.change(cpf, condition, decide).await
@@ -71,15 +71,6 @@ impl Scores {
             current.map(|_| Decision::Delete).ok_or(ErrorCode::NotFound.into())
         };
         self.0.people.change(cpf, condition, decide).await
-    }
-
-    /// Whether a person can be kept so: for whoever sorts out wrong rows before [`Ingest::ingest`], which refuses a
-    /// batch with one of them in it.
-    ///
-    /// # Errors
-    /// `invalid_field`, which names the field and what it takes.
-    pub fn check(&self, cpf: Cpf, sent: &ScorePerson) -> Result<(), Problem> {
-        document::check(cpf, sent, self.0.world.now())
     }
 }
 
@@ -105,8 +96,14 @@ fn damaged() -> StoreError {
     StoreError::new("a document of base B is damaged: it was not written by this version of ficha")
 }
 
+/// What is known of a person, in the shape in which it was sent.
+fn read(person: &Person) -> Result<ScorePerson, Problem> {
+    let (_, json) = kept::unpack(&person.body).ok_or_else(damaged)?;
+    Ok(serde_json::from_slice(&json).map_err(StoreError::new)?)
+}
+
 /// What is to be kept, and its JSON.
-fn merge(
+fn kept_as(
     cpf: Cpf,
     current: Option<&Person>,
     sent: &ScorePerson,
@@ -135,16 +132,24 @@ impl Base for Scores {
 #[async_trait]
 impl Ingest<Of<ScorePerson>> for Scores {
     async fn ingest(&self, batch: Vec<Of<ScorePerson>>) -> Result<Ingested, Problem> {
-        batch.iter().try_for_each(|Of { cpf, person }| self.check(*cpf, person))?;
+        batch.iter().try_for_each(|row| Ingest::check(self, row))?;
         let changes = batch.into_iter().map(|Of { cpf, person }| {
             let world = self.0.world.clone();
             let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
-                let (body, _) = merge(cpf, current, &person, &world)?;
+                let merged = current.map(|known| Ok::<_, Problem>(document::merge(read(known)?, &person)));
+                let merged = merged.transpose()?;
+                let person = merged.as_ref().unwrap_or(&person);
+                document::check(cpf, person, world.now())?;
+                let (body, _) = kept_as(cpf, current, person, &world)?;
                 let equal = current.is_some_and(|current| current.body == body);
                 Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
             };
             (cpf, decide)
         });
         self.0.people.ingest(changes.collect()).await
+    }
+
+    fn check(&self, row: &Of<ScorePerson>) -> Result<(), Problem> {
+        document::check_row(row.cpf, &row.person, self.0.world.now())
     }
 }

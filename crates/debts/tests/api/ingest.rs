@@ -23,8 +23,55 @@ async fn a_row_that_comes_again_changes_nothing() {
     assert_eq!(again, Ingested { unchanged: 2, ..Ingested::default() });
     assert_eq!(base.get().await.header("etag"), "\"1-1\"");
     let other = person(&json!([]));
-    let changed = base.debts.ingest(vec![row(&other).unwrap()]).await.unwrap();
-    assert_eq!(changed, Ingested { replaced: 1, ..Ingested::default() });
+    let kept = base.debts.ingest(vec![row(&other).unwrap()]).await.unwrap();
+    assert_eq!(kept, Ingested { unchanged: 1, ..Ingested::default() }, "nothing is removed");
+}
+
+#[tokio::test]
+async fn a_row_adds_to_what_is_there() {
+    let base = Base::new().await;
+    let known = person(&json!([debt("5.00", "2020-01-01"), debt("5.00", "2020-01-01")]));
+    base.given(&known).await;
+    let equal = debt("5.00", "2020-01-01");
+    let more = json!([equal, equal, equal, { "id": 1, "value": "6.00", "date": "2021-01-01" }]);
+    let more = json!({ "name": "", "address": "Rua Nova, 1", "debts": more });
+    let merged = base.debts.ingest(vec![row(&more).unwrap()]).await.unwrap();
+    assert_eq!(merged, Ingested { replaced: 1, ..Ingested::default() });
+    let found: Value = serde_json::from_slice(&base.get().await.bytes).unwrap();
+    assert_eq!((&found["name"], &found["address"]), (&known["name"], &json!("Rua Nova, 1")));
+    let debts = found["debts"].as_array().unwrap();
+    let told: Vec<_> = debts.iter().map(|debt| (debt["id"].as_i64(), debt["value"].as_str())).collect();
+    let five = Some("5.00");
+    assert_eq!(told, [(Some(1), Some("6.00")), (Some(2), five), (Some(3), five), (Some(4), five)]);
+}
+
+#[tokio::test]
+async fn an_id_from_elsewhere_stays_and_is_never_given_again() {
+    let base = Base::new().await;
+    let named = |id: i64, value: &str| json!({ "id": id, "value": value, "date": "2020-01-01" });
+    let ingest = async |debts: Value| {
+        let ingested = base.debts.ingest(vec![row(&person(&debts)).unwrap()]).await.unwrap();
+        let found: Value = serde_json::from_slice(&base.get().await.bytes).unwrap();
+        let debts = found["debts"].as_array().unwrap().iter();
+        (ingested.unchanged, debts.map(|debt| debt["id"].as_i64().unwrap()).collect::<Vec<_>>())
+    };
+    assert_eq!(ingest(json!([named(400, "1.00"), named(7, "2.00")])).await, (0, vec![400, 7]));
+    assert_eq!(ingest(json!([named(400, "1.00"), named(7, "2.00")])).await, (1, vec![400, 7]));
+    assert_eq!(ingest(json!([debt("3.00", "2020-01-01")])).await, (0, vec![400, 7, 401]));
+    let wrong = row(&person(&json!([named(1 << 53, "1.00")]))).unwrap();
+    assert_eq!(base.debts.check(&wrong).unwrap_err().errors[0].field, "debts[0].id");
+}
+
+#[tokio::test]
+async fn what_only_shows_beside_what_is_there_is_refused_by_its_field() {
+    let base = Base::new().await;
+    let nameless = row(&json!({ "name": "", "address": "", "debts": [] })).unwrap();
+    assert!(base.debts.check(&nameless).is_ok(), "somebody who is known has a name");
+    assert_eq!(base.debts.ingest(vec![nameless]).await.unwrap_err().errors[0].field, "name");
+    let many = |year: usize| json!(vec![debt("5.00", &format!("{year}-01-01")); 501]);
+    base.debts.ingest(vec![row(&person(&many(2020))).unwrap()]).await.unwrap();
+    let refused = base.debts.ingest(vec![row(&person(&many(2021))).unwrap()]).await.unwrap_err();
+    assert_eq!(refused.errors[0].field, "debts");
 }
 
 #[tokio::test]
