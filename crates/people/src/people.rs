@@ -95,7 +95,7 @@ impl People {
                 true => Ok(()),
                 false => Err(Problem::from(ErrorCode::PreconditionFailed)),
             };
-        let change = self.prepare(cpf, idempotency, move |id, current, numbers| {
+        let change = self.prepare(cpf, idempotency, true, move |id, current, numbers| {
             check(current)?;
             decide(id, current, numbers)
         });
@@ -114,7 +114,7 @@ impl People {
     where
         D: Fn(i64, Option<&Person>, &mut dyn Numbers) -> Result<Decision, Problem> + Send + Sync + 'static,
     {
-        let changes = batch.into_iter().map(|(cpf, decide)| self.prepare(cpf, None, decide)).collect();
+        let changes = batch.into_iter().map(|(cpf, decide)| self.prepare(cpf, None, false, decide)).collect();
         let mut ingested = Ingested::default();
         for outcome in self.store.change(changes).await? {
             match outcome {
@@ -126,21 +126,25 @@ impl People {
         Ok(ingested)
     }
 
+    /// Of many changes nobody is `answered` one by one.
     fn prepare(
         &self,
         cpf: Cpf,
         idempotency: Option<Blinded>,
+        answered: bool,
         decide: impl Fn(i64, Option<&Person>, &mut dyn Numbers) -> Result<Decision, Problem>
         + Send
         + Sync
         + 'static,
     ) -> Change {
         let (keeping, world) = (self.keeping.clone(), self.world.clone());
-        let replies = idempotency.is_some();
+        let kept = idempotency.is_some();
         let decide = move |slot: &Slot<'_>, numbers: &mut dyn Numbers| {
             let current = slot.current.map(|row| keeping.open(row)).transpose()?;
             let decision = decide(slot.id, current.as_ref(), numbers)?;
-            let seal_reply = |reply: &Reply| keeping.write_reply(reply, &world, replies);
+            let seal_reply = |reply: &Reply| {
+                if answered { keeping.write_reply(reply, &world, kept) } else { Ok(Vec::new()) }
+            };
             Ok(match decision {
                 Decision::Put(body, status, answer) => {
                     let etag = Some(etag(slot.id, slot.version));

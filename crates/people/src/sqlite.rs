@@ -50,8 +50,13 @@ impl PeopleStore for SqlitePeople {
     }
 
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem> {
-        let all =
-            move |connection: &Connection| changes.iter().map(|change| apply(connection, change)).collect();
+        let all = move |connection: &Connection| {
+            let mut given = Given::new(connection);
+            let outcomes = changes.iter().map(|change| apply(connection, change, &mut given));
+            let outcomes = outcomes.collect::<Result<_, _>>()?;
+            given.note().map_err(store)?;
+            Ok(outcomes)
+        };
         self.0.write(all).await.map_err(StoreError::new)?
     }
 }
@@ -72,7 +77,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row { id: row.get(0)?, version: row.get(1)?, updated_at, body: row.get(3)? })
 }
 
-fn apply(connection: &Connection, change: &Change) -> Result<Outcome, Problem> {
+fn apply(connection: &Connection, change: &Change, given: &mut Given<'_>) -> Result<Outcome, Problem> {
     if let Some(key) = &change.idempotency {
         ficha_sqlite::forget_before(connection, change.now.as_millisecond() - IDEMPOTENCY_LIFE_MS)
             .map_err(store)?;
@@ -84,12 +89,15 @@ fn apply(connection: &Connection, change: &Change) -> Result<Outcome, Problem> {
     }
     let current = find(connection, &change.indexes).map_err(store)?;
     let slot = Slot {
-        id: current.as_ref().map_or_else(|| next_id(connection), |row| Ok(row.id)).map_err(store)?,
+        id: current.as_ref().map_or_else(|| given.next_person(), |row| Ok(row.id)).map_err(store)?,
         version: current.as_ref().map_or(1, |row| row.version + 1),
         current: current.as_ref(),
     };
-    let verdict = (change.decide)(&slot, &mut Counter(connection))?;
+    let verdict = (change.decide)(&slot, given)?;
     let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;
+    if kind == Kind::Created {
+        given.person = Some(slot.id);
+    }
     if let Some(key) = &change.idempotency {
         let at_ms = change.now.as_millisecond();
         ficha_sqlite::remember(connection, &key.key, &key.request, &reply, at_ms).map_err(store)?;
@@ -110,8 +118,12 @@ fn carry_out(
             Ok((Kind::Deleted, reply))
         }
         Verdict::Put { body, reply } => {
-            let sql = "INSERT INTO person VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET \
-                person_index = ?2, key_id = ?3, version = ?4, updated_at = ?5, body = ?6";
+            let sql = if slot.current.is_some() {
+                "UPDATE person SET person_index = ?2, key_id = ?3, version = ?4, updated_at = ?5, body = ?6 \
+                    WHERE id = ?1"
+            } else {
+                "INSERT INTO person VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+            };
             let (index, now_ms) = (change.indexes[0], change.now.as_millisecond());
             let row = params![slot.id, index.value, index.key, slot.version, now_ms, body];
             connection.prepare_cached(sql)?.execute(row)?;
@@ -120,25 +132,60 @@ fn carry_out(
     }
 }
 
-/// The id that AUTOINCREMENT would give: above every one it ever gave.
-fn next_id(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'person'), 0) + 1";
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+/// The numbers that this transaction gave, looked up once and noted once: a bulk load gives thousands.
+struct Given<'a> {
+    connection: &'a Connection,
+    person: Option<i64>,
+    number: Option<i64>,
+    noted: Option<i64>,
 }
 
-struct Counter<'a>(&'a Connection);
+impl<'a> Given<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self { connection, person: None, number: None, noted: None }
+    }
 
-impl Numbers for Counter<'_> {
+    /// The id that AUTOINCREMENT would give: above every one it ever gave.
+    fn next_person(&mut self) -> rusqlite::Result<i64> {
+        if let Some(last) = self.person {
+            return Ok(last + 1);
+        }
+        let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'person'), 0)";
+        let last = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        self.person = Some(last);
+        Ok(last + 1)
+    }
+
+    fn last(&mut self) -> rusqlite::Result<i64> {
+        if let Some(last) = self.number {
+            return Ok(last);
+        }
+        let sql = "SELECT last FROM counter WHERE name = 'number'";
+        let last = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        (self.number, self.noted) = (Some(last), Some(last));
+        Ok(last)
+    }
+
+    fn note(&self) -> rusqlite::Result<()> {
+        if self.number != self.noted {
+            let sql = "UPDATE counter SET last = ?1 WHERE name = 'number'";
+            self.connection.prepare_cached(sql)?.execute([self.number])?;
+        }
+        Ok(())
+    }
+}
+
+impl Numbers for Given<'_> {
     fn next(&mut self) -> Result<i64, StoreError> {
-        let sql = "UPDATE counter SET last = last + 1 WHERE name = 'number' RETURNING last";
-        let mut update = self.0.prepare_cached(sql).map_err(StoreError::new)?;
-        update.query_row([], |row| row.get(0)).map_err(StoreError::new)
+        let next = self.last().map_err(StoreError::new)? + 1;
+        self.number = Some(next);
+        Ok(next)
     }
 
     fn taken(&mut self, number: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE counter SET last = ?1 WHERE name = 'number' AND last < ?1";
-        let mut update = self.0.prepare_cached(sql).map_err(StoreError::new)?;
-        update.execute([number]).map(drop).map_err(StoreError::new)
+        let last = self.last().map_err(StoreError::new)?;
+        self.number = Some(last.max(number));
+        Ok(())
     }
 }
 

@@ -69,27 +69,38 @@ fn serve(connection: &Connection, mut waiting: mpsc::Receiver<Job>, commits: &At
     }
 }
 
+/// A savepoint for each job, so that one that fails is undone alone. A job that is alone needs none, and a bulk load,
+/// which mostly is, would pay for it: SQLite writes down the page before every change below a savepoint, and each
+/// statement that may fail walks through all that is written down.
 fn commit(
     connection: &Connection,
-    group: impl Iterator<Item = Job>,
+    group: impl ExactSizeIterator<Item = Job>,
     answers: &mut Vec<Box<dyn FnOnce(Commit) + Send>>,
 ) -> rusqlite::Result<()> {
     let execute = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
     execute("BEGIN IMMEDIATE")?;
+    if group.len() == 1 {
+        let kept = group.fold(true, |_, job| run(connection, job, answers));
+        return execute(if kept { "COMMIT" } else { "ROLLBACK" });
+    }
     for job in group {
         execute("SAVEPOINT job")?;
-        // A job that panics drops its answer, which tells its caller; it must not take the others along.
-        let kept = match catch_unwind(AssertUnwindSafe(|| job(connection))) {
-            Ok((kept, answer)) => {
-                answers.push(answer);
-                kept
-            }
-            Err(_) => false,
-        };
-        if !kept {
+        if !run(connection, job, answers) {
             execute("ROLLBACK TO job")?;
         }
         execute("RELEASE job")?;
     }
     execute("COMMIT")
+}
+
+/// Whether what the job did is to be kept. One that panics drops its answer, which tells its caller; it must not take
+/// the others along.
+fn run(connection: &Connection, job: Job, answers: &mut Vec<Box<dyn FnOnce(Commit) + Send>>) -> bool {
+    match catch_unwind(AssertUnwindSafe(|| job(connection))) {
+        Ok((kept, answer)) => {
+            answers.push(answer);
+            kept
+        }
+        Err(_) => false,
+    }
 }

@@ -54,7 +54,7 @@ async fn a_row_adds_to_what_is_there_and_an_empty_one_leaves_it() {
     let app = App::new().await;
     app.scores.ingest(rows(&[(CPF, MARIA)])).await.unwrap();
     let before: serde_json::Value =
-        serde_json::from_str(&app.get(CPF).send().await.expect(200).text()).unwrap();
+        serde_json::from_str(app.get(CPF).send().await.expect(200).text()).unwrap();
     let empty = r#"{"name":"","address":"","date_birth":null}"#;
     let kept = app.scores.ingest(rows(&[(CPF, empty)])).await.unwrap();
     assert_eq!(kept, Ingested { unchanged: 1, ..Ingested::default() });
@@ -64,7 +64,7 @@ async fn a_row_adds_to_what_is_there_and_an_empty_one_leaves_it() {
         assert_eq!(merged, Ingested { created: 0, unchanged, replaced });
     }
     let after: serde_json::Value =
-        serde_json::from_str(&app.get(CPF).send().await.expect(200).text()).unwrap();
+        serde_json::from_str(app.get(CPF).send().await.expect(200).text()).unwrap();
     let count = |person: &serde_json::Value| person["patrimonies"].as_array().unwrap().len();
     assert_eq!(count(&after), count(&before) + 2);
     for field in ["id", "name", "date_birth", "sources_income"] {
