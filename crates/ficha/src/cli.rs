@@ -26,6 +26,8 @@ pub enum Command {
     Serve,
     /// Write the synthetic population as files.
     Generate(Generate),
+    /// Bulk load: CSV (with a header), NDJSON or JSON arrays, beside a running server or without one.
+    Import(Import),
     /// Print one dossier; it is recorded like any other.
     Dossier(Dossier),
     /// Clients of the API.
@@ -86,6 +88,83 @@ pub enum Form {
     Ndjson,
     /// Comma-separated, with a header line.
     Csv,
+}
+
+/// What `ficha import --help` says below its options.
+const IMPORT: &str = "\
+What a file says is added: people and movements that are there are brought up to date, nothing is removed, and a
+file that is imported again changes nothing. So after any interruption: run the same command again.
+
+Amounts are read as 1234.56, 1.234,56 or R$ 1.234,56; days as 2026-11-22 or 22/11/2026; CPFs with or without
+punctuation; MongoDB's Extended JSON as it comes out of mongoexport. CSV is separated by , or ; and has a header:
+
+  debts   cpf,name,address[,debt_id][,value,date]
+  score   cpf,name,address,date_birth,kind,value,description   (kind: patrimony, income or empty)
+  events  cpf[,id],description,value,date,type,payment_type
+
+Rows that cannot be taken go to a quarantine file with their line, field and reason; mend them there and import
+that file. They are counted in the summary and are no failure: the exit code is 0 when the file was read to its
+end, 1 when it was not, 2 for wrong usage.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = IMPORT)]
+pub struct Import {
+    /// Which base.
+    #[arg(value_enum)]
+    pub base: Base,
+    /// The files; `-` is the standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// How the files are encoded; UTF-8 with or without a byte order mark.
+    #[arg(long, value_enum, default_value_t = Encoding::Utf8)]
+    pub encoding: Encoding,
+    /// CPFs of fewer than 11 digits have lost their leading zeros; check digits must hold then.
+    #[arg(long)]
+    pub pad_cpf: bool,
+    /// How CPFs are checked [default: the base's cpf_validation].
+    #[arg(long, value_enum)]
+    pub cpf_validation: Option<Validation>,
+    /// Take a collection of last purchases as movements; by itself it is passed over, since the last purchase is found
+    /// among the movements.
+    #[arg(long)]
+    pub as_movements: bool,
+    /// Where rows go that cannot be taken; for one file [default: FILE's name and .quarantine, beside the data folder].
+    #[arg(long)]
+    pub quarantine: Option<PathBuf>,
+    /// People or movements in a transaction [default: 2000 and 20000, a tenth of it beside a server].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub batch: Option<u32>,
+    /// Megabytes of rows that are sorted at once.
+    #[arg(long, default_value_t = 192, value_parser = clap::value_parser!(u64).range(1..=3072))]
+    pub memory: u64,
+    /// Print one line of JSON for each file instead of the summary for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Base {
+    /// Base A: name, address, debts.
+    Debts,
+    /// Base B: birth, address, assets, income.
+    Score,
+    /// Base C: movements.
+    Events,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Encoding {
+    Utf8,
+    /// ISO 8859-1, as Windows has it.
+    Latin1,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Validation {
+    /// Check digits hold.
+    Strict,
+    /// Eleven digits.
+    Format,
 }
 
 #[derive(Debug, Args)]

@@ -88,6 +88,11 @@ impl Folder {
         Ok(())
     }
 
+    /// Whether its stores have been made.
+    pub fn is_made(&self) -> bool {
+        STORES.iter().all(|name| self.path.join(format!("{name}.sqlite")).exists())
+    }
+
     /// Forgets where the folder was served: by whoever has the lock, before anybody can be misled.
     pub fn forget_serving(&self) -> Result<()> {
         match fs::remove_file(self.path.join("serving.json")) {
@@ -135,6 +140,14 @@ impl Folder {
         let text = fs::read(self.path.join("serving.json"))
             .context("the server has not said yet where it serves")?;
         serde_json::from_slice(&text).context("serving.json cannot be read")
+    }
+
+    /// Whether a process serves this folder, or did until it was killed and its number went to another one.
+    pub fn is_served(&self) -> bool {
+        self.serving().is_ok_and(|serving| {
+            let processes = Path::new("/proc");
+            !processes.join("self").exists() || processes.join(serving.pid.to_string()).exists()
+        })
     }
 
     /// Writes a file that only its owner can read, whole or not at all.

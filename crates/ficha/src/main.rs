@@ -21,7 +21,7 @@ mod world;
 use anyhow::{Context, Result};
 use clap::Parser;
 use cli::{Cli, Command, Key};
-use commands::{client, demo, doctor, dossier, generate, openapi, ready, serve};
+use commands::{client, demo, doctor, dossier, generate, import, openapi, ready, serve};
 use config::Config;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -65,6 +65,7 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Demo(args) => demo::run(&args, config, &world).await?,
         Command::Serve => serve::run(config, &world).await?,
         Command::Generate(args) => generate::run(&args, &world)?,
+        Command::Import(args) => import::run(&args, &config, &world).await?,
         Command::Dossier(args) => return dossier::run(&args, &config, &world).await,
         Command::Client(command) => client::run(&command, &config, &world).await?,
         Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,

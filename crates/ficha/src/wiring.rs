@@ -7,7 +7,7 @@ use ficha_contract::Base;
 use ficha_debts::Debts;
 use ficha_domain::World;
 use ficha_dossier::Dossiers;
-use ficha_events::{Events, EventsSettings};
+use ficha_events::{Events, EventsSettings, Feed};
 use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
 use ficha_http::{Metrics, Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
@@ -46,14 +46,8 @@ impl App {
         let identity = open_identity(config, dir, &keyring, world).await?;
         let spool = SpoolSettings { max_bytes: config.spool.max_bytes };
         let evidence = Arc::new(EvidenceService::open(dir, &keyring, world.clone(), spool).await?);
-        let vault = keyring.vault("debts");
-        let people =
-            open_people(&dir.join("debts.sqlite"), Keeping::Sealed(vault.clone()), &vault, world).await?;
-        let debts = Debts::new(people);
-        let vault = keyring.vault("score");
-        let people =
-            open_people(&dir.join("score.sqlite"), Keeping::Clear(vault.clone()), &vault, world).await?;
-        let score = Scores::new(people, scorecard(config)?, world.clone());
+        let debts = open_debts(dir, &keyring, world).await?;
+        let score = open_score(config, dir, &keyring, world).await?;
         let settings = EventsSettings { zone: config.events.zone.clone() };
         let events =
             Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;
@@ -141,6 +135,27 @@ fn role(name: &'static str, about: &str, routes: OpenApiRouter) -> RoleRoutes {
 async fn open_people(path: &Path, keeping: Keeping, vault: &Vault, world: &World) -> Result<People> {
     let store = SqlitePeople::open(path, vault).await?;
     Ok(People::new(Arc::new(store), keeping, world.clone()))
+}
+
+/// Base A, also for the import, which works beside the server.
+pub async fn open_debts(dir: &Path, keyring: &Keyring, world: &World) -> Result<Debts> {
+    let vault = keyring.vault("debts");
+    let keeping = Keeping::Sealed(vault.clone());
+    Ok(Debts::new(open_people(&dir.join("debts.sqlite"), keeping, &vault, world).await?))
+}
+
+/// Base B, likewise.
+pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Scores> {
+    let vault = keyring.vault("score");
+    let keeping = Keeping::Clear(vault.clone());
+    let people = open_people(&dir.join("score.sqlite"), keeping, &vault, world).await?;
+    Ok(Scores::new(people, scorecard(config)?, world.clone()))
+}
+
+/// Base C as it is filled: who consulted whom is the server's.
+pub async fn open_feed(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Feed> {
+    let settings = EventsSettings { zone: config.events.zone.clone() };
+    Ok(Feed::open(dir, world.clone(), &settings, keyring.secret("events")).await?)
 }
 
 /// The issuer, also for commands that work beside the server.

@@ -6,7 +6,7 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("evidence", &["contract", "domain", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "seal", "sqlite"]),
+    ("intake", &["contract", "domain"]),
     ("population", &["domain"]),
     ("testkit", &["contract", "domain", "http"]),
     ("xtask", &[]),

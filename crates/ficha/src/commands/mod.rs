@@ -5,6 +5,7 @@ pub mod demo;
 pub mod doctor;
 pub mod dossier;
 pub mod generate;
+pub mod import;
 pub mod openapi;
 pub mod serve;
 mod view;

@@ -5,6 +5,8 @@
 mod bad_input;
 mod coverage;
 mod dossier;
+mod external;
+mod import;
 mod kill;
 mod operator;
 mod sealed;

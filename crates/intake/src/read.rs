@@ -1,0 +1,152 @@
+//! The first half of an import: from a file to sorted rows. Nothing is written to the base before all is read.
+
+use crate::{
+    Draft, Error, Fault, Place, Plan, Quarantine, Row, Source, Watch,
+    base::Record,
+    quarantine::{self, COLUMNS},
+    rows::{Form, Rows, decode, fields},
+    run::Summary,
+    sort::{Sorted, Sorter},
+};
+use ficha_contract::Ingest;
+
+const ENCODING: &str = "is not UTF-8; if the file is Latin-1: --encoding latin1";
+
+/// So many rows lie between two words about how far it is.
+const TELL: u64 = 4096;
+
+/// Reads a file to its end.
+pub(crate) struct Reading<'a, R> {
+    pub(crate) source: &'a Source,
+    pub(crate) base: &'a dyn Ingest<R>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) quarantine: &'a mut Quarantine,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) summary: &'a mut Summary,
+}
+
+impl<R: Row> Reading<'_, R> {
+    pub(crate) fn run(mut self) -> Result<Sorted, Error> {
+        let mut rows = Rows::open(self.source)?;
+        let form = rows.form;
+        let names = match form {
+            Form::Csv { delimiter } => self.header(&mut rows, delimiter)?,
+            Form::Json => Vec::new(),
+        };
+        let mut sorter = Sorter::new(self.plan.memory, self.plan.spill.clone());
+        let mut purchases = 0;
+        while let Some(raw) = rows.next()? {
+            let place = raw.place;
+            let read = match raw.damage {
+                Some(damage) => Err(Fault::new("row", damage)),
+                None => self.read(raw.bytes, &names, form),
+            };
+            match read {
+                Ok(draft) => {
+                    purchases += u64::from(draft.last_purchase);
+                    self.keep(&mut sorter, place, &draft)?;
+                }
+                Err(fault) => {
+                    let whole = fault.field != "row" || form == Form::Json;
+                    let place = if whole { place } else { rows.only_first_line(place) };
+                    self.summary.set_aside += 1;
+                    self.quarantine.put(self.source, place, &[fault])?;
+                }
+            }
+            self.tell(rows.consumed());
+        }
+        self.watch.read(self.source.bytes());
+        self.finish(sorter, purchases)
+    }
+
+    fn tell(&mut self, bytes: u64) {
+        self.summary.rows += 1;
+        if self.summary.rows.is_multiple_of(TELL) {
+            self.watch.read(bytes);
+        }
+    }
+
+    /// A collection of last purchases says again what the movements say: taken as movements, they would be there
+    /// twice. It is known by this, that no row of it says which way the money went.
+    fn finish(&mut self, sorter: Sorter, purchases: u64) -> Result<Sorted, Error> {
+        if purchases > 0 && purchases == self.summary.rows && !self.plan.as_movements {
+            self.summary.last_purchases = purchases;
+            return Sorter::new(0, self.plan.spill.clone()).finish();
+        }
+        sorter.finish()
+    }
+
+    /// The names of the columns.
+    fn header(&mut self, rows: &mut Rows<'_>, delimiter: u8) -> Result<Vec<String>, Error> {
+        let unreadable = |what: &str| Error::Unreadable(what.to_owned());
+        let Some(raw) = rows.next()? else { return Err(unreadable("it is empty")) };
+        let text = decode(raw.bytes, self.plan.rules.encoding)
+            .ok_or_else(|| unreadable("its header is not UTF-8; if it is Latin-1: --encoding latin1"))?;
+        let names = fields(&text, delimiter).ok_or_else(|| unreadable("its header is no row of CSV"))?;
+        let names: Vec<_> = names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
+        let missing: Vec<_> =
+            R::COLUMNS.iter().copied().filter(|column| !names.iter().any(|name| name == column)).collect();
+        if !missing.is_empty() {
+            let what =
+                format!("its header has no column {} (columns are separated by , or ;)", missing.join(", "));
+            return Err(Error::Unreadable(what));
+        }
+        let again = names.starts_with(&COLUMNS.map(str::to_owned));
+        self.quarantine.header(raw.bytes, delimiter, again);
+        Ok(names)
+    }
+
+    fn read(&self, bytes: &[u8], names: &[String], form: Form) -> Result<Draft<R>, Fault> {
+        let rules = &self.plan.rules;
+        let text = decode(bytes, rules.encoding).ok_or_else(|| Fault::new("row", ENCODING))?;
+        let mut draft = match form {
+            Form::Csv { delimiter } => {
+                let fields = fields(&text, delimiter)
+                    .ok_or_else(|| Fault::new("row", "has something after a closing quotation mark"))?;
+                if fields.len() != names.len() {
+                    let what = format!("has {} fields; the header has {}", fields.len(), names.len());
+                    return Err(Fault::new("row", what));
+                }
+                R::of_record(&Record { header: names, fields }, rules)?
+            }
+            Form::Json => R::of_json(&quarantine::unwrap(&text), rules)?,
+        };
+        let whole = self.settle(&mut draft, matches!(form, Form::Csv { .. }));
+        whole.map(|()| draft)
+    }
+
+    /// Holds the row against the base's own bounds, and lets go of the items that are beyond them.
+    fn settle(&self, draft: &mut Draft<R>, csv: bool) -> Result<(), Fault> {
+        while let Err(problem) = self.base.check(&draft.row) {
+            let error = problem.errors.first();
+            let field = error.map_or("row", |error| error.field.as_str());
+            let reason = error.map_or_else(|| problem.code.as_str().to_owned(), |error| error.detail.clone());
+            let item = item_of::<R>(field).filter(|_| !csv);
+            let Some((list, at, rest)) = item.filter(|(list, at, _)| *at < draft.kept[*list].len()) else {
+                let field = if csv { field.rsplit('.').next().unwrap_or(field) } else { field };
+                return Err(Fault::new(field, reason));
+            };
+            let field = format!("{}[{}].{rest}", R::LISTS[list], draft.kept[list].remove(at));
+            draft.faults.push(Fault::new(field, reason));
+            draft.row.drop_item(list, at);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, sorter: &mut Sorter, place: Place, draft: &Draft<R>) -> Result<(), Error> {
+        if !draft.faults.is_empty() {
+            self.summary.in_part += 1;
+            self.quarantine.put(self.source, place, &draft.faults)?;
+        }
+        let key = (draft.cpf.as_u64(), draft.row.order());
+        sorter.push(key, place, |to| draft.row.pack(to))
+    }
+}
+
+/// `debts[3].value`: the list, the item, the field in it.
+fn item_of<R: Row>(field: &str) -> Option<(usize, usize, &str)> {
+    let (name, rest) = field.split_once('[')?;
+    let (at, rest) = rest.split_once("].")?;
+    let list = R::LISTS.iter().position(|list| *list == name)?;
+    Some((list, at.parse().ok()?, rest))
+}
