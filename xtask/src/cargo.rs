@@ -43,14 +43,15 @@ pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
     }
     let output = command.stderr(Stdio::inherit()).output().context("cargo did not start")?;
     ensure!(output.status.success(), "`{}` failed ({})", shown(&command), output.status);
-    executable(&String::from_utf8_lossy(&output.stdout))
+    executable(&String::from_utf8_lossy(&output.stdout), package)
         .with_context(|| format!("cargo built no program from the package {package}"))
 }
 
-/// The last program that cargo's messages name.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The program of this name among those that cargo's messages name; a package may have several.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     let parsed = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    parsed.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back()
+    let mut programs = parsed.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.find(|program| program.file_stem().is_some_and(|stem| stem == name))
 }
 
 fn shown(command: &Command) -> String {
@@ -73,8 +74,8 @@ mod tests {
             "\nnot JSON\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        assert_eq!(executable(messages), Some(PathBuf::from("elsewhere/release/ficha")));
-        assert_eq!(executable(""), None);
+        assert_eq!(executable(messages, "ficha"), Some(PathBuf::from("elsewhere/release/ficha")));
+        assert_eq!(executable(messages, "other"), None);
     }
 
     #[test]

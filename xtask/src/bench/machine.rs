@@ -24,10 +24,19 @@ fn cpu_time_in(stat: &str) -> Option<Duration> {
 
 /// Memory that the process holds now; pages of mapped files count too.
 pub(super) fn resident_kib(process: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).context("a server is gone")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    status_kib(process, "VmRSS:")
+}
+
+/// The most that it ever held, and how much of what it holds now are pages of mapped files.
+pub(super) fn peak_kib(process: u32) -> Result<(u64, u64)> {
+    Ok((status_kib(process, "VmHWM:")?, status_kib(process, "RssFile:")?))
+}
+
+fn status_kib(process: u32, name: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).context("a process is gone")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-    number.context("/proc/…/status has no VmRSS")
+    number.with_context(|| format!("/proc/…/status has no {name}"))
 }
 
 /// The processor's name and number, for the reader of a report.

@@ -5,6 +5,7 @@
 
 mod data;
 mod disk;
+mod import;
 mod machine;
 mod report;
 mod tools;
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// How often each server has its turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
+    /// Measures `ficha import` against plain inserts of the same rows instead.
+    #[arg(long)]
+    import: bool,
     /// Measures this ficha instead of building the release one.
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -52,6 +56,9 @@ struct Field {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.import {
+        return import::run(args);
+    }
     tools::need_wrk()?;
     let field = set_up(args)?;
     let sync = disk::sync_times(&field.subject.folder)?;

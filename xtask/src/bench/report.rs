@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn report(rows: &[Row]) -> Report {
-        let args = Args { seconds: 1, people: 10, connections: 64, rounds: 3, binary: None };
+        let args = Args { seconds: 1, people: 10, connections: 64, rounds: 3, import: false, binary: None };
         let answer = Answer { headers: "h".into(), body: "b".into(), bytes: 2600 };
         Report::new(&args, &answer, SyncTimes { median_us: 170, p99_us: 400 }, rows).unwrap()
     }
