@@ -6,7 +6,7 @@ use crate::{
     render,
 };
 use bytes::Bytes;
-use ficha_contract::{BaseName, Problem, SectionStatus, Seen};
+use ficha_contract::{BaseName, Problem, SectionStatus};
 use ficha_domain::{Cpf, Purpose, ScopeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -70,11 +70,11 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// The bytes as they were answered, or with the sections that these rights no longer show as `denied`.
-    pub(crate) fn shown_to(self, scopes: ScopeSet) -> Result<(Bytes, Seen), Problem> {
+    pub(crate) fn shown_to(self, scopes: ScopeSet) -> Result<(Bytes, States), Problem> {
         let hidden: Vec<BaseName> = hidden(self.listed.states, scopes).collect();
-        let seen = outcome::seen(self.listed.shown_to(scopes).states);
+        let states = self.listed.shown_to(scopes).states;
         let body = if hidden.is_empty() { self.body } else { without(&self.body, &hidden)? };
-        Ok((body, seen))
+        Ok((body, states))
     }
 }
 

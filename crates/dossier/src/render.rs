@@ -2,7 +2,7 @@
 
 use crate::compose::Composed;
 use bytes::Bytes;
-use ficha_contract::{BaseName, ErrorCode, Problem, Section};
+use ficha_contract::{BaseName, ErrorCode, Problem, Section, SectionStatus, UnavailableReason};
 use ficha_domain::{Cpf, Purpose};
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde_json::json;
@@ -44,18 +44,21 @@ pub(crate) fn section(section: &Section) -> String {
     String::from_utf8(json.0).unwrap_or_default()
 }
 
+/// What a section became, and why it is not there.
+pub(crate) type Became = (SectionStatus, Option<UnavailableReason>);
+
 /// The states of the sections, of which a required one is missing: no data, no times.
-pub(crate) fn required_missing(composed: &Composed, missing: &[BaseName]) -> Problem {
+pub(crate) fn required_missing(sections: &[Became; 3], missing: &[BaseName]) -> Problem {
     let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
     let detail =
         format!("Required, and not to be had within `max_age` and `budget_ms`: {}.", names.join(", "));
-    let state = |section: &Section| match section.reason {
-        Some(reason) => json!({ "status": section.status, "reason": reason }),
-        None => json!({ "status": section.status }),
+    let state = |(status, reason): &Became| match reason {
+        Some(reason) => json!({ "status": status, "reason": reason }),
+        None => json!({ "status": status }),
     };
-    let sections = BaseName::ALL.into_iter().zip(&composed.sections);
+    let sections = BaseName::ALL.into_iter().zip(sections);
     let sections: serde_json::Map<_, _> =
-        sections.map(|(name, section)| (name.as_str().to_owned(), state(section))).collect();
+        sections.map(|(name, became)| (name.as_str().to_owned(), state(became))).collect();
     let problem = Problem::new(ErrorCode::RequiredSectionUnavailable).detail(detail);
     Problem { sections: Some(sections.into()), ..problem }
 }

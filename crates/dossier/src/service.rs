@@ -5,10 +5,10 @@ use crate::{
     compose::{Bases, Composed, compose},
     kept::Listed,
     outcome::{self, States, Whole},
-    render::{self, Head},
+    render::{self, Became, Head},
     shelf::{Draft, Render, Shelf},
     under_way::UnderWay,
-    wanted::Question,
+    wanted::{Question, Required},
 };
 use bytes::Bytes;
 use ficha_contract::{Ask, Base, Caller, ErrorCode, Idempotency, Problem, Seen, StoreError};
@@ -151,8 +151,12 @@ impl Dossiers {
     /// What a repeated request is answered: the dossier that the first one made, as its caller may see it now.
     async fn repeat(&self, id: Uuid, question: &Question) -> Result<Answered, Problem> {
         let kept = self.shelf.find(id, question.ask.now).await?.ok_or(ErrorCode::NotFound)?;
-        let (body, seen) = kept.shown_to(question.scopes)?;
-        Ok(Answered::Kept(id, body, seen))
+        let (body, states) = kept.shown_to(question.scopes)?;
+        let required = question.wanted.required;
+        Ok(match outcome::missing(states, required).next() {
+            None => Answered::Kept(id, body, outcome::seen(states)),
+            Some(_) => lacking(states.map(|state| (state, None)), required),
+        })
     }
 
     /// A kept dossier, as this caller may see it now.
@@ -171,8 +175,8 @@ impl Dossiers {
             return Err(gone());
         }
         let cpf = kept.listed.cpf;
-        let (body, seen) = kept.shown_to(caller.scopes)?;
-        Ok(Again { cpf, body, seen })
+        let (body, states) = kept.shown_to(caller.scopes)?;
+        Ok(Again { cpf, body, seen: outcome::seen(states) })
     }
 
     /// Kept dossiers, the newest first, as this caller may see them now; and whether there are more.
@@ -205,9 +209,16 @@ fn verdict(composed: &Composed, question: &Question) -> Result<bool, Answered> {
     match outcome::of_dossier(states, required) {
         Whole::Dossier { complete } => Ok(complete),
         Whole::Nobody => Err(Answered::Nobody(outcome::seen(states))),
-        Whole::RequiredMissing => {
-            let missing: Vec<_> = outcome::missing(states, required).collect();
-            Err(Answered::Missing(render::required_missing(composed, &missing), outcome::seen(states)))
-        }
+        Whole::RequiredMissing => Err(lacking(
+            composed.sections.each_ref().map(|section| (section.status, section.reason)),
+            required,
+        )),
     }
+}
+
+/// What is answered where a required section does not hold.
+fn lacking(sections: [Became; 3], required: Required) -> Answered {
+    let states = sections.map(|(state, _)| state);
+    let missing: Vec<_> = outcome::missing(states, required).collect();
+    Answered::Missing(render::required_missing(&sections, &missing), outcome::seen(states))
 }

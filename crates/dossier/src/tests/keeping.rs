@@ -142,6 +142,21 @@ async fn a_repetition_shows_what_its_caller_may_see() {
 }
 
 #[tokio::test]
+async fn a_repetition_lacks_what_its_caller_requires_and_may_not_see() {
+    let app = app().await;
+    let order = r#"{"cpf":"52998224725","require":["score"]}"#;
+    assert_eq!(app.post_with(&KEY, order, SHOP).await.status, 201);
+    app.record.take();
+    let told = app.post_with(&KEY, order, "shop|dossier:read,events:read").await;
+    assert_eq!(told.code(), (503, "required_section_unavailable".to_owned()));
+    let states = ["debts", "score", "events"].map(|name| told.json()["sections"][name]["status"].clone());
+    assert_eq!(states, ["denied", "denied", "fresh"]);
+    let record = app.record.take();
+    assert_eq!((record.len(), record[0].status), (1, 503));
+    assert_eq!(app.post_with(&KEY, order, SHOP).await.status, 201, "it is still there for who may see it");
+}
+
+#[tokio::test]
 async fn a_refusal_does_not_use_up_a_key() {
     let app = app().await;
     app.will([Act::Nobody, Act::Nobody, Act::Nobody]);
