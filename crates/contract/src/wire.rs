@@ -9,7 +9,8 @@ use crate::Problem;
 use ficha_domain::{Cpf, CpfValidation, Money, ObjectId, parse_instant};
 pub use ficha_domain::{MovementKind, PaymentType};
 use jiff::{Timestamp, civil::Date};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use std::{fmt, marker::PhantomData};
 
 /// A person of base A.
 #[derive(Clone, Deserialize)]
@@ -21,7 +22,7 @@ pub struct DebtsPerson {
     /// Postal address, one line.
     pub address: String,
     /// Debts; none is fine.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub debts: Vec<Debt>,
 }
 
@@ -51,10 +52,10 @@ pub struct ScorePerson {
     #[serde(default, deserialize_with = "optional_instant")]
     pub date_birth: Option<Timestamp>,
     /// Assets.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub patrimonies: Vec<Valued>,
     /// Sources of income, a month.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub sources_income: Vec<Valued>,
 }
 
@@ -134,19 +135,43 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     let text = String::deserialize(deserializer)?;
     // Only the form of the contract: jiff itself would take an instant and drop its time.
     if text.len() != 10 {
-        return Err(serde::de::Error::custom(FORM));
+        return Err(de::Error::custom(FORM));
     }
-    text.parse().map_err(|_| serde::de::Error::custom(FORM))
+    text.parse().map_err(|_| de::Error::custom(FORM))
 }
 
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    parse_instant(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    parse_instant(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     Option::<String>::deserialize(deserializer)?
-        .map(|text| parse_instant(&text).map_err(serde::de::Error::custom))
+        .map(|text| parse_instant(&text).map_err(de::Error::custom))
         .transpose()
+}
+
+/// A list of JSON objects: serde by itself would also read `["1.00", "2020-01-01"]` as the fields in their order.
+fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|object| object.0).collect())
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
 }
 
 #[cfg(test)]

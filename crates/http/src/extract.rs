@@ -325,7 +325,8 @@ mod tests {
             ),
             (person(r#"[{"value":"1"}]"#), "debts[0].date", "is missing"),
             (person("\"João\""), "debts", "takes a sequence"),
-            (person("[true]"), "debts[0]", "takes struct Debt"),
+            (person("[true]"), "debts[0]", "takes an object"),
+            (person("[[\"1.00\",\"2020-01-01\"]]"), "debts[0]", "takes an object"),
             ("[]".to_owned(), "name", "is missing"),
         ] {
             let found = error(&json);

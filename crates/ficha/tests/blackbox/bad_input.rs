@@ -90,6 +90,12 @@ async fn bodies(server: &Server, token: &str, table: &mut Table) {
             "invalid_field",
         ),
         (
+            "a list as a debt",
+            br#"{"name":"a","address":"b","debts":[["1.00","2020-01-01"]]}"#.to_vec(),
+            422,
+            "invalid_field",
+        ),
+        (
             "negative value",
             br#"{"name":"a","address":"b","debts":[{"value":"-1","date":"2018-07-07"}]}"#.to_vec(),
             422,
