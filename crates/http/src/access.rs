@@ -1,9 +1,9 @@
 //! Who asks, and whether he may: as the type of an argument.
 
-use crate::{Rate, Refused, RequestId, Shell, layer::Notes};
+use crate::{Rate, Refused, RequestId, Shell, extract::once, layer::Notes};
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{header::AUTHORIZATION, request::Parts},
+    http::request::Parts,
 };
 use ficha_contract::{Caller, ErrorCode, Problem, TokenRefused};
 use ficha_domain::Scope;
@@ -84,7 +84,7 @@ fn scope_detail(scope: &str) -> String {
 
 /// RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1). Tokens in a query are not taken (RFC 9700, 4.3.2).
 fn bearer(parts: &Parts) -> Result<&str, Problem> {
-    let header = parts.headers.get(AUTHORIZATION).ok_or(ErrorCode::MissingToken)?;
+    let header = once(&parts.headers, "Authorization")?.ok_or(ErrorCode::MissingToken)?;
     let text = header.to_str().map_err(|_| ErrorCode::InvalidToken)?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),

@@ -3,7 +3,7 @@
 use crate::{Access, Refused, Shell};
 use axum::{
     extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request},
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
 };
 use bytes::{Bytes, BytesMut};
 use ficha_contract::{Condition, ErrorCode, Idempotency, IfMatch, Problem};
@@ -264,8 +264,22 @@ impl Conditional {
     }
 }
 
+/// A header that is there once or not at all: of two, others might take the one that we do not.
+pub(crate) fn once<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'a HeaderValue>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(Problem::new(ErrorCode::MalformedRequest)
+            .detail(format!("The header `{name}` is there more than once."))),
+    }
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    let Some(value) = once(headers, name)? else { return Ok(None) };
     value.to_str().map(|text| Some(text.trim())).map_err(|_| Problem::field(name, "takes visible ASCII"))
 }
 

@@ -1,10 +1,10 @@
 //! What happens around every request, in this order: an id; a place among those under way; the handler, bounded in
 //! time, its panics caught; the error body; headers; one line in the log; the metrics.
 
-use crate::{Rate, Refused, Shell, metrics, refused, serve::OPERATIONS};
+use crate::{Rate, Refused, Shell, extract::once, metrics, refused, serve::OPERATIONS};
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -70,6 +70,9 @@ pub async fn around(State(shell): State<Shell>, mut request: Request, next: Next
 async fn bounded(shell: &Shell, route: &str, request: Request, next: Next) -> Response {
     let is_issuer = route.starts_with("/oauth") || route.starts_with("/api/oauth");
     let places = if is_issuer { &shell.inner.issuer_places } else { &shell.inner.places };
+    if let Err(problem) = named_host(&request) {
+        return Refused::from(problem).into_response();
+    }
     let place = places.try_acquire();
     // Who is asked whether it lives answers under load too, or it would be restarted for having work.
     if place.is_err() && !OPERATIONS.contains(&route) {
@@ -83,6 +86,14 @@ async fn bounded(shell: &Shell, route: &str, request: Request, next: Next) -> Re
         // What panicked says so through the panic hook; here it is one request's 500.
         Err(_) => Refused::from(Problem::internal("a handler panicked")).into_response(),
     }
+}
+
+/// A request of HTTP/1.1 names its host, once (RFC 9112, 3.2); hyper leaves that to us.
+fn named_host(request: &Request) -> Result<(), Problem> {
+    if once(request.headers(), "Host")?.is_none() && request.version() == Version::HTTP_11 {
+        return Err(Problem::new(ErrorCode::MalformedRequest).detail("The header `Host` is missing."));
+    }
+    Ok(())
 }
 
 /// axum's own refusals (no such route, wrong method) as problems.

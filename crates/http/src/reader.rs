@@ -1,6 +1,6 @@
 //! Reading about a person: recorded before the first byte leaves.
 
-use crate::{Access, Refused, RequiredScope, Shell};
+use crate::{Access, Refused, RequiredScope, Shell, extract::once};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     extract::{FromRef, FromRequestParts, MatchedPath},
@@ -72,7 +72,7 @@ where
 }
 
 fn header_purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Problem> {
-    let Some(value) = headers.get("ficha-purpose") else { return Ok(None) };
+    let Some(value) = once(headers, "Ficha-Purpose")? else { return Ok(None) };
     let purpose = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     purpose.map(Some).ok_or_else(|| Problem::field("Ficha-Purpose", one_of_purposes()))
 }

@@ -44,6 +44,7 @@ impl Client {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
         *request.uri_mut() = path.as_ref().parse().expect("a path is one of a URL");
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static("ficha"));
         Call { app: self.0.clone(), request }
     }
 }

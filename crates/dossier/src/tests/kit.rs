@@ -251,7 +251,8 @@ impl Told {
 }
 
 impl App {
-    pub(super) async fn send(&self, request: Request<Body>) -> Told {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Told {
+        request.headers_mut().insert("host", "ficha".parse().unwrap());
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Told { status: parts.status, headers: parts.headers, bytes }

@@ -58,7 +58,8 @@ async fn app_checking(validation: CpfValidation) -> App {
 }
 
 impl App {
-    async fn send(&self, request: Request<Body>) -> Answered {
+    async fn send(&self, mut request: Request<Body>) -> Answered {
+        request.headers_mut().insert("host", "ficha".parse().unwrap());
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();

@@ -47,6 +47,7 @@ async fn ask_here(
     let app = App::open(config, folder, world).await?;
     let token = super::client::operator_token(&app.identity).await?;
     let request = Request::get(format!("/dossie/{cpf}"))
+        .header("host", "localhost")
         .header("authorization", format!("Bearer {token}"))
         .header("ficha-purpose", args.purpose.as_str())
         .body(Body::empty())?;

@@ -206,6 +206,9 @@ async fn parameters(server: &Server, token: &str, table: &mut Table) {
         .bearer_auth(token)
         .header("ficha-purpose", "curiosity");
     table.row("unknown purpose in the header", &server.send(unknown).await, 422, "invalid_field");
+    let two = server.request(Method::GET, &format!("/dossie/{CPF}")).bearer_auth(token);
+    let two = two.header("ficha-purpose", "audit").header("ficha-purpose", "own_access");
+    table.row("two purposes in headers", &server.send(two).await, 400, "malformed_request");
     table.row("no such path", &server.get(token, "/dossier/1").await, 404, "unknown_route");
     table.row(
         "no such method",
@@ -254,6 +257,8 @@ async fn tokens(server: &Server, token: &str, table: &mut Table) {
     }
     let basic = server.request(Method::GET, &path).basic_auth("a", Some("b"));
     table.row("token: Basic instead of Bearer", &server.send(basic).await, 401, "missing_token");
+    let twice = server.request(Method::GET, &path).bearer_auth(token).bearer_auth(token);
+    table.row("token: twice", &server.send(twice).await, 400, "malformed_request");
     let query = server.request(Method::GET, &format!("{path}?access_token={token}"));
     table.row("token: in the query", &server.send(query).await, 401, "missing_token");
     let revoke = revoked(server).await;

@@ -7,7 +7,7 @@ mod problems;
 mod serving;
 
 use axum::{Router, extract::State, routing::get};
-use ficha_http::{Access, Body, Limits, PathCpf, QueryParams, Refused, Shell, scope};
+use ficha_http::{Asker, Body, Limits, PathCpf, QueryParams, Refused, Shell, scope};
 use ficha_testkit::{Client, TestShell};
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,7 +24,7 @@ struct Gate {
     go_on: Notify,
 }
 
-async fn person(_: Access<scope::DebtsRead>, _: PathCpf) -> &'static str {
+async fn person(_: Asker<scope::DebtsRead>, _: PathCpf) -> &'static str {
     "somebody"
 }
 

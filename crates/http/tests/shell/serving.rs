@@ -83,9 +83,9 @@ async fn a_head_that_is_too_large_is_431() {
         let answer = server.exchange(&head).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 431 "), "{} bytes: {answer}", head.len());
     }
-    let most = "X-Many: 1\r\n".repeat(limits.header_count - 1);
-    let answer =
-        server.exchange(format!("GET /livez HTTP/1.1\r\nConnection: close\r\n{most}\r\n")).await.unwrap();
+    let most = "X-Many: 1\r\n".repeat(limits.header_count - 2);
+    let head = format!("GET /livez HTTP/1.1\r\nHost: ficha\r\nConnection: close\r\n{most}\r\n");
+    let answer = server.exchange(head).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
@@ -107,6 +107,33 @@ async fn what_is_no_http_is_400() {
     for nonsense in ["\u{1}\u{2}\u{3} \r\n\r\n", "GET /livez HTTP/1.1\r\nHost\r\n\r\n"] {
         let answer = server.exchange(nonsense).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    let server = Server::start(Limits::default()).unwrap();
+    let head = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+    for hosts in ["", "Host: ficha\r\nHost: ficha\r\n"] {
+        let answer = server.exchange(head(hosts)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("malformed_request"), "{answer}");
+        assert!(answer.contains("`Host`"), "{answer}");
+    }
+    let old = server.exchange("GET /livez HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(old.starts_with("HTTP/1.0 200 OK\r\n"), "{old}");
+}
+
+#[tokio::test]
+async fn a_header_that_decides_is_there_once() {
+    let server = Server::start(Limits::default()).unwrap();
+    let other = ScopeTokens::token("debts:write");
+    for (name, more) in [("Authorization", format!("Bearer {other}")), ("Ficha-Purpose", "audit".to_owned())]
+    {
+        let more = format!(" HTTP/1.1\r\nFicha-Purpose: risk_analysis\r\n{name}: {more}\r\n");
+        let head = last(&format!("GET /people/{CPF}")).replacen(" HTTP/1.1\r\n", &more, 1);
+        let answer = server.exchange(head).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("malformed_request"), "{answer}");
+        assert!(answer.contains(&format!("`{name}`")), "{answer}");
     }
 }
 
