@@ -4,13 +4,19 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cargo, openapi, stopwatch, test, tidy};
+use crate::{cargo, openapi, schemathesis, stopwatch, test, tidy};
 
 type Step = fn() -> Result<()>;
 
 /// The cheapest first, so that a slip is told in seconds. The tests come after these: their count is the last line.
-const STEPS: [(&str, Step); 5] =
-    [("fmt", fmt), ("clippy", clippy), ("tidy", tidy::check), ("deny", deny), ("openapi", openapi::check)];
+const STEPS: [(&str, Step); 6] = [
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("tidy", tidy::check),
+    ("deny", deny),
+    ("openapi", openapi::check),
+    ("schemathesis", schemathesis::ci),
+];
 
 pub(crate) fn run() -> Result<ExitCode> {
     for (name, step) in STEPS {

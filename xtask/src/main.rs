@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask <demo|test|bench|tidy|openapi|ci>`.
+//! What a developer types: `cargo xtask <demo|test|kill|bench|tidy|openapi|schemathesis|ci>`.
 //!
 //! # To add a command
 //! One module with an `Args` (clap) and a `run` that returns the exit code; one line in [`Task`]. A command
@@ -13,6 +13,7 @@ mod ci;
 mod demo;
 mod kill;
 mod openapi;
+mod schemathesis;
 mod server;
 mod stopwatch;
 mod test;
@@ -46,6 +47,8 @@ enum Task {
     Tidy,
     /// Writes the OpenAPI documents into openapi/, or checks that they are current.
     Openapi(openapi::Args),
+    /// Tries every OpenAPI document on a real server (needs Python; installs schemathesis once).
+    Schemathesis(schemathesis::Args),
     /// Everything that must hold before a change lands; ends like `test`.
     Ci,
 }
@@ -65,6 +68,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Kill(args) => kill::run(&args),
         Task::Tidy => tidy::run(),
         Task::Openapi(args) => openapi::run(&args),
+        Task::Schemathesis(args) => schemathesis::run(&args),
         Task::Ci => ci::run(),
     }
 }

@@ -1,11 +1,12 @@
 //! A process that ends with its owner.
 
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// How long a server may take to put its things in order.
 const GRACE: Duration = Duration::from_secs(20);
@@ -48,6 +49,16 @@ impl Drop for Server {
     }
 }
 
+/// What a server says when it is ready. The rest is read and dropped, or the server would stand still on a full pipe.
+pub(crate) fn first_line(output: impl Read + Send + 'static) -> Result<String> {
+    let mut output = BufReader::new(output);
+    let mut line = String::new();
+    let length = output.read_line(&mut line).context("reading its first line")?;
+    ensure!(length > 0, "it ended without a word");
+    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+    Ok(line.trim_end().to_owned())
+}
+
 /// The id stays the child's until it is waited for, so nobody else can be hit.
 fn signal(id: u32, name: &str) {
     let _ = Command::new("kill").args([name, &id.to_string()]).status();
@@ -55,7 +66,6 @@ fn signal(id: u32, name: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::process::Stdio;
 
     use super::*;
@@ -69,5 +79,11 @@ mod tests {
         assert_ne!(server.id(), 0);
         drop(server);
         assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0, "its output is closed: it is gone");
+    }
+
+    #[test]
+    fn a_server_that_ends_without_a_word_is_an_error() {
+        assert!(first_line(io::empty()).is_err());
+        assert_eq!(first_line("ready\nmore\n".as_bytes()).unwrap(), "ready");
     }
 }

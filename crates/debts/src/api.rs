@@ -38,14 +38,23 @@ pub fn routes(debts: Debts, shell: Shell) -> OpenApiRouter {
 #[schema(title = "DebtsPersonWritten")]
 struct PersonWritten {
     /// Full name, 1 to 200 characters.
-    #[schema(min_length = 1, max_length = 200, example = "Maria da Silva")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        example = "Maria da Silva"
+    )]
     name: String,
     /// Postal address, one line, at most 300 characters.
-    #[schema(max_length = 300, example = "Rua Joaquina, 1, Recife/PE")]
+    #[schema(
+        max_length = 300,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        example = "Rua Joaquina, 1, Recife/PE"
+    )]
     address: String,
     /// Debts; at most 1000.
-    #[schema(max_items = 1000)]
-    debts: Option<Vec<DebtWritten>>,
+    #[schema(max_items = 1000, required = false)]
+    debts: Vec<DebtWritten>,
 }
 
 /// A debt as feeding systems send it.
@@ -53,7 +62,7 @@ struct PersonWritten {
 #[schema(title = "DebtWritten")]
 struct DebtWritten {
     /// Reais, not negative, at most two decimals.
-    #[schema(value_type = String, pattern = r"^\d{1,12}(\.\d{1,2})?$", example = "1000.00")]
+    #[schema(schema_with = ficha_http::amount)]
     value: Money,
     /// Due date.
     #[schema(value_type = String, format = Date, example = "2018-07-07")]

@@ -8,6 +8,9 @@ use std::{ops::RangeInclusive, time::Duration};
 /// How long composing may take, in milliseconds.
 pub(crate) const BUDGET_MS: RangeInclusive<u32> = 1..=10_000;
 
+/// What other languages' plain integers hold, as the document says.
+const MAX_AGE_S: u32 = i32::MAX.unsigned_abs();
+
 /// Which sections must be there, how old they may be, how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -22,6 +25,9 @@ impl Wanted {
     pub(crate) fn new(required: Required, max_age_s: Option<u32>, budget_ms: u32) -> Result<Self, Problem> {
         if !BUDGET_MS.contains(&budget_ms) {
             return Err(Problem::field("budget_ms", "takes 1 to 10000"));
+        }
+        if max_age_s.is_some_and(|max_age| max_age > MAX_AGE_S) {
+            return Err(Problem::field("max_age", format!("takes 0 to {MAX_AGE_S}")));
         }
         Ok(Self { required, max_age_s, budget_ms })
     }

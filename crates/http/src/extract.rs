@@ -289,8 +289,11 @@ fn tags(text: &str) -> Result<IfMatch, Problem> {
     }
     let tags: Vec<String> = text.split(',').map(|tag| tag.trim().to_owned()).collect();
     // A weak tag never matches a write (RFC 9110, 13.1.1); it is read, and then does not.
-    let is_tag =
-        |tag: &String| tag.trim_start_matches("W/").len() >= 2 && tag.ends_with('"') && tag.contains('"');
+    let is_tag = |tag: &String| {
+        let opaque =
+            tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        opaque.is_some_and(|opaque| !opaque.contains('"'))
+    };
     if tags.iter().all(is_tag) {
         Ok(IfMatch::Tags(tags))
     } else {
@@ -300,10 +303,10 @@ fn tags(text: &str) -> Result<IfMatch, Problem> {
 
 fn idempotency_key(text: &str) -> Result<String, Problem> {
     let key = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    if (1..=255).contains(&key.len()) {
+    if (1..=255).contains(&key.len()) && !key.contains('\t') {
         Ok(key.to_owned())
     } else {
-        Err(Problem::field("Idempotency-Key", "takes 1 to 255 characters"))
+        Err(Problem::field("Idempotency-Key", "takes 1 to 255 characters of visible ASCII"))
     }
 }
 
@@ -361,9 +364,21 @@ mod tests {
     }
 
     #[test]
+    fn keys() {
+        for (text, key) in [("a b", "a b"), ("\"k\"", "k"), ("\"", "\"")] {
+            assert_eq!(idempotency_key(text).unwrap(), key);
+        }
+        for wrong in [String::new(), "\"\"".to_owned(), "a\tb".to_owned(), "k".repeat(256)] {
+            assert!(idempotency_key(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn entity_tags() {
         assert_eq!(tags("*").unwrap(), IfMatch::Any);
         assert_eq!(tags("\"1-2\", \"3\"").unwrap(), IfMatch::Tags(vec!["\"1-2\"".into(), "\"3\"".into()]));
-        assert!(tags("1-2").is_err());
+        for wrong in ["1-2", "1-2\"", "\"1\"2\"", "\""] {
+            assert!(tags(wrong).is_err(), "{wrong}");
+        }
     }
 }

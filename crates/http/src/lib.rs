@@ -36,7 +36,7 @@ pub use extract::{Body, Conditional, PathCpf, QueryParams, path_id};
 pub use layer::{RequestId, around};
 pub use limit::{Limits, Rate};
 pub use metrics::Metrics;
-pub use openapi::document;
+pub use openapi::{amount, document, signed_amount};
 pub use reader::{Answer, Asker, Reader, reply};
 pub use refused::{ProblemBody, Refused};
 pub use serve::{Listening, Ready, serve, wrap};

@@ -6,9 +6,9 @@ use ficha_domain::{Purpose, Scope};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required,
+        Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required,
         ResponseBuilder,
-        path::{HttpMethod, Operation, ParameterBuilder, ParameterIn},
+        path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn},
         schema,
         security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme},
     },
@@ -32,10 +32,10 @@ pub fn document(mut api: OpenApi, role: &str, description: &str) -> OpenApi {
     components
         .security_schemes
         .insert("oauth2".into(), RefOr::T(SecurityScheme::OAuth2(OAuth2::new([flow]))));
-    for item in api.paths.paths.values_mut() {
+    for (path, item) in &mut api.paths.paths {
         for method in [HttpMethod::Get, HttpMethod::Put, HttpMethod::Post, HttpMethod::Delete] {
             if let Some(operation) = operation(item, &method) {
-                complete(operation);
+                complete(operation, &method, path);
             }
         }
     }
@@ -52,10 +52,10 @@ fn operation<'a>(item: &'a mut utoipa::openapi::PathItem, method: &HttpMethod) -
     }
 }
 
-fn complete(operation: &mut Operation) {
+fn complete(operation: &mut Operation, method: &HttpMethod, path: &str) {
     let Some(security) = &operation.security else { return };
     let text = serde_json::to_string(security).unwrap_or_default();
-    let reads = text.contains(":read");
+    let (reads, writes) = (text.contains(":read"), text.contains(":write"));
     let mut codes = vec![
         ErrorCode::MalformedRequest,
         ErrorCode::MissingToken,
@@ -70,13 +70,52 @@ fn complete(operation: &mut Operation) {
     if operation.request_body.is_some() {
         codes.extend([ErrorCode::RequestTimeout, ErrorCode::BodyTooLarge, ErrorCode::UnsupportedMediaType]);
     }
+    if writes {
+        codes.extend([ErrorCode::IdempotencyInProgress, ErrorCode::PreconditionFailed]);
+    }
+    if path.contains('{') && *method != HttpMethod::Put && !lists(operation) {
+        codes.push(ErrorCode::NotFound);
+    }
     for code in codes {
         let status = code.status().to_string();
         operation.responses.responses.entry(status).or_insert_with(|| RefOr::T(problem(code)));
     }
     if reads {
-        operation.parameters.get_or_insert_default().push(RefOr::T(purpose_header()));
+        add_header(operation, purpose_header());
     }
+    if writes || takes(operation, "Idempotency-Key") {
+        add_header(operation, idempotency_header());
+    }
+    if writes {
+        add_header(operation, if_match_header());
+    }
+    if writes && *method == HttpMethod::Put {
+        add_header(operation, if_none_match_header());
+    }
+}
+
+/// Of somebody unknown a bare list is empty; everything else is a 404.
+fn lists(operation: &Operation) -> bool {
+    let Some(RefOr::T(fine)) = operation.responses.responses.get("200") else { return false };
+    let is_list = |content: &RefOr<Content>| {
+        matches!(content, RefOr::T(Content { schema: Some(RefOr::T(schema::Schema::Array(_))), .. }))
+    };
+    fine.content.values().any(is_list)
+}
+
+fn takes(operation: &Operation, header: &str) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| is_named(parameter, header))
+}
+
+fn is_named(parameter: &RefOr<Parameter>, name: &str) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.name == name)
+}
+
+/// In the words that are the same everywhere, instead of a route's own.
+fn add_header(operation: &mut Operation, header: Parameter) {
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.retain(|parameter| !is_named(parameter, &header.name));
+    parameters.push(RefOr::T(header));
 }
 
 fn problem(code: ErrorCode) -> utoipa::openapi::Response {
@@ -88,16 +127,63 @@ fn problem(code: ErrorCode) -> utoipa::openapi::Response {
         .build()
 }
 
-fn purpose_header() -> utoipa::openapi::path::Parameter {
-    let schema = ObjectBuilder::new()
-        .schema_type(schema::Type::String)
-        .enum_values(Some(Purpose::ALL.map(Purpose::as_str)))
-        .build();
+fn purpose_header() -> Parameter {
+    let schema = text().enum_values(Some(Purpose::ALL.map(Purpose::as_str)));
+    header(
+        "Ficha-Purpose",
+        "Why the person is looked at; without it, the client's registered purpose counts.",
+        schema,
+    )
+}
+
+fn idempotency_header() -> Parameter {
+    let schema = text().pattern(Some("^[!-~]([ -~]{0,253}[!-~])?$"));
+    header("Idempotency-Key", "Two requests with one key are one, for a day.", schema)
+}
+
+fn if_match_header() -> Parameter {
+    const TAG: &str = r#"(W/)?"[!#-+.-~-]*""#;
+    let schema = text().pattern(Some(format!(r"^(\*|{TAG}(, ?{TAG})*)$")));
+    header("If-Match", "Only if what is there is still of this version.", schema)
+}
+
+fn if_none_match_header() -> Parameter {
+    header("If-None-Match", "Only if nothing is there yet.", text().enum_values(Some(["*"])))
+}
+
+/// Reais that are not negative: a text, or a JSON number with at most two decimals.
+#[must_use]
+pub fn amount() -> schema::Object {
+    reais(r"^\d{1,12}(\.\d{1,2})?$", 0.0)
+}
+
+/// Reais of either sign.
+#[must_use]
+pub fn signed_amount() -> schema::Object {
+    reais(r"^-?\d{1,12}(\.\d{1,2})?$", -999_999_999_999.99)
+}
+
+fn reais(pattern: &str, least: f64) -> schema::Object {
+    ObjectBuilder::new()
+        .schema_type(schema::SchemaType::from_iter([schema::Type::String, schema::Type::Number]))
+        .description(Some("Reais, at most two decimals."))
+        .examples([serde_json::json!("1000.00")])
+        .pattern(Some(pattern))
+        .minimum(Some(least))
+        .maximum(Some(999_999_999_999.99))
+        .build()
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(schema::Type::String)
+}
+
+fn header(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
-        .name("Ficha-Purpose")
+        .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("Why the person is looked at; without it, the client's registered purpose counts."))
+        .description(Some(description))
         .schema(Some(schema))
         .build()
 }

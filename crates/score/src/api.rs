@@ -45,23 +45,32 @@ struct ScoredPerson {
 #[schema(as = ScorePersonWritten)]
 struct PersonWritten {
     /// If sent, the CPF of the path.
-    #[schema(example = "52998224725")]
+    #[schema(format = "cpf", example = "52998224725")]
     cpf: Option<String>,
     /// Full name, 1 to 200 characters.
-    #[schema(min_length = 1, max_length = 200, example = "Maria da Silva")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        example = "Maria da Silva"
+    )]
     name: String,
     /// Postal address, one line, at most 300 characters.
-    #[schema(max_length = 300, example = "Rua Joaquina, 1, Recife/PE")]
+    #[schema(
+        max_length = 300,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        example = "Rua Joaquina, 1, Recife/PE"
+    )]
     address: String,
     /// Birth: an instant with its offset, from 1900 to now; left out or null when unknown.
     #[schema(value_type = Option<String>, format = DateTime, example = "1980-05-10T00:00:00Z")]
     date_birth: Option<Timestamp>,
     /// Assets; at most 1000.
-    #[schema(max_items = 1000)]
-    patrimonies: Option<Vec<ItemWritten>>,
+    #[schema(max_items = 1000, required = false)]
+    patrimonies: Vec<ItemWritten>,
     /// Sources of income, what each pays a month; at most 1000.
-    #[schema(max_items = 1000)]
-    sources_income: Option<Vec<ItemWritten>>,
+    #[schema(max_items = 1000, required = false)]
+    sources_income: Vec<ItemWritten>,
 }
 
 /// An asset or a source of income, as feeding systems send it.
@@ -69,10 +78,10 @@ struct PersonWritten {
 #[schema(as = ScoreItemWritten)]
 struct ItemWritten {
     /// Reais, not negative, at most two decimals: what an asset is worth, what a source pays a month.
-    #[schema(value_type = String, pattern = r"^\d{1,12}(\.\d{1,2})?$", example = "1000.00")]
+    #[schema(schema_with = ficha_http::amount)]
     value: Money,
     /// What it is, at most 200 characters.
-    #[schema(max_length = 200, example = "Carro")]
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$", example = "Carro")]
     description: String,
 }
 

@@ -1,17 +1,16 @@
 //! The server under test with its people, and a caller's way in.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::server::{Server, first_line};
 
 /// What `ficha demo --print-json` says in one line when it is ready.
 #[derive(Deserialize)]
@@ -60,16 +59,6 @@ pub(super) fn prepare_data(ficha: &Path, bench: &Path, people: u64) -> Result<Su
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr().context("no free port")?.port())
-}
-
-/// What a server says when it is ready. The rest is read and dropped, or the server would stand still on a full pipe.
-pub(super) fn first_line(output: impl Read + Send + 'static) -> Result<String> {
-    let mut output = BufReader::new(output);
-    let mut line = String::new();
-    let length = output.read_line(&mut line).context("reading its first line")?;
-    ensure!(length > 0, "it ended without a word");
-    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-    Ok(line.trim_end().to_owned())
 }
 
 impl Subject {
@@ -134,11 +123,5 @@ mod tests {
     #[test]
     fn secrets_keep_their_signs_in_curls_configuration() {
         assert_eq!(quoted(r#"a:b"c\d"#), r#""a:b\"c\\d""#);
-    }
-
-    #[test]
-    fn a_server_that_ends_without_a_word_is_an_error() {
-        assert!(first_line(io::empty()).is_err());
-        assert_eq!(first_line("ready\nmore\n".as_bytes()).unwrap(), "ready");
     }
 }

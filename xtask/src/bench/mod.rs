@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{self, Profile};
-use crate::server::Server;
+use crate::server::{Server, first_line};
 use crate::tree;
 use data::{Answer, Subject};
 use report::{BARE, FICHA, Report, Row};
@@ -93,7 +93,7 @@ fn start_bare(program: &Path, answer: &Answer) -> Result<(Server, String)> {
     command.arg("--headers").arg(&answer.headers).arg("--body").arg(&answer.body);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let (server, output) = Server::start(&mut command, |child| child.stdout.take())?;
-    Ok((server, data::first_line(output).context("the bare server did not start")?))
+    Ok((server, first_line(output).context("the bare server did not start")?))
 }
 
 impl Field {

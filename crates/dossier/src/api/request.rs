@@ -21,7 +21,7 @@ pub(super) struct NewDossier {
     cpf: String,
     /// Why the person is looked at; without it, the header `Ficha-Purpose` or the client's registered purpose counts.
     #[serde(default)]
-    #[schema(schema_with = schema::purpose, required = false)]
+    #[schema(schema_with = schema::optional_purpose, required = false)]
     pub(super) purpose: Option<Purpose>,
     /// Sections without which there is to be no answer: each is `fresh` or `not_found`, or the answer is 503.
     #[serde(default)]

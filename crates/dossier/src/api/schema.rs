@@ -142,6 +142,15 @@ pub(super) fn purpose() -> Schema {
     words("Why the person is looked at.", &Purpose::ALL.map(Purpose::as_str)).into()
 }
 
+/// In a body null is as good as nothing.
+pub(super) fn optional_purpose() -> Schema {
+    let words = Purpose::ALL.map(Purpose::as_str).map(serde_json::Value::from);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(words.into_iter().chain([serde_json::Value::Null])))
+        .into()
+}
+
 pub(super) fn sections() -> Schema {
     let meaning = "Sections without which there is to be no answer: each is `fresh` or `not_found`, or the answer is 503.";
     let names = words("The section of a base.", &BaseName::ALL.map(BaseName::as_str));

@@ -9,7 +9,10 @@ use ficha_contract::{
 use ficha_domain::{Money, ObjectId, parse_instant};
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{
+    IntoParams,
+    openapi::{ObjectBuilder, schema},
+};
 
 /// What may stand after `?`.
 #[derive(Default, Deserialize, IntoParams)]
@@ -17,33 +20,49 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub(crate) struct MovementQuery {
     /// Not before: an instant (RFC 3339), or a day, which begins at midnight of the base's zone.
-    #[param(value_type = Option<String>, example = "2026-10-01")]
+    #[param(schema_with = moment, required = false)]
     from: Option<Moment>,
     /// Before this instant (RFC 3339), or not after this day, which ends at midnight of the base's zone.
-    #[param(value_type = Option<String>, example = "2026-10-31")]
+    #[param(schema_with = moment, required = false)]
     to: Option<Moment>,
     /// `Credit` or `Debit`; empty for old rows that do not say.
-    #[param(value_type = Option<String>, example = "Debit")]
+    #[param(value_type = Option<String>, pattern = "^(Credit|Debit)?$", example = "Debit")]
     #[serde(rename = "type")]
     kind: Option<MovementKind>,
     /// `CreditCard`, `DebitCard`, `PaymentSlip` or `Money`; empty for old rows that do not say.
-    #[param(value_type = Option<String>, example = "CreditCard")]
+    #[param(value_type = Option<String>, pattern = "^(CreditCard|DebitCard|PaymentSlip|Money)?$", example = "CreditCard")]
     payment_type: Option<PaymentType>,
     /// This amount in reais or more.
-    #[param(value_type = Option<String>, example = "10.00")]
+    #[param(value_type = Option<String>, pattern = r"^-?\d{1,12}(\.\d{1,2})?$", example = "10.00")]
     min: Option<Money>,
     /// This amount in reais or less.
-    #[param(value_type = Option<String>, example = "1000.00")]
+    #[param(value_type = Option<String>, pattern = r"^-?\d{1,12}(\.\d{1,2})?$", example = "1000.00")]
     max: Option<Money>,
     /// Text: every word must occur in the description; case and accents do not matter. At most 200 characters.
-    #[param(value_type = Option<String>, example = "farmacia")]
+    #[param(value_type = Option<String>, max_length = 200, pattern = r"[\p{L}\p{N}]", example = "farmacia")]
     q: Option<Words>,
     /// Movements on a page: 1 to 100, 20 when left out.
     #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
     limit: Option<Limit>,
     /// `next` of the page before, with the same filters.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9A-Za-z_-]{27}$")]
     after: Option<Cursor>,
+}
+
+/// A day or an instant.
+fn moment() -> schema::Schema {
+    let form = |format| {
+        ObjectBuilder::new()
+            .schema_type(schema::Type::String)
+            .format(Some(schema::SchemaFormat::KnownFormat(format)))
+            .build()
+    };
+    schema::OneOfBuilder::new()
+        .item(form(schema::KnownFormat::Date))
+        .item(form(schema::KnownFormat::DateTime))
+        .examples([serde_json::json!("2026-10-01")])
+        .build()
+        .into()
 }
 
 impl MovementQuery {

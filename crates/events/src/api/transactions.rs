@@ -25,29 +25,52 @@ use utoipa::ToSchema;
 #[schema(as = NewFinancialTransaction)]
 #[expect(dead_code, reason = "only its schema is used: the body is read as the contract's type")]
 pub(crate) struct NewTransaction {
-    /// 24 hexadecimal digits. `POST` gives one when it is left out; `PUT` needs it.
-    #[schema(example = "5b3e4175c43bfd2b780afeba")]
+    /// 24 hexadecimal digits; given by ficha when it is left out.
+    #[schema(pattern = "^[0-9a-fA-F]{24}$", example = "5b3e4175c43bfd2b780afeba")]
     id: Option<String>,
     /// What it was, at most 1000 characters; empty when left out.
-    #[schema(example = "Supermercado", default = "")]
-    description: Option<String>,
+    #[schema(
+        example = "Supermercado",
+        default = "",
+        max_length = 1000,
+        pattern = r"^[^\u0000-\u001F\u007F-\u009F]*$",
+        required = false
+    )]
+    description: String,
     /// Reais: a number or a text with at most two decimals; 0 when left out.
-    #[schema(value_type = f64, example = 12.5, default = 0)]
-    value: Option<f64>,
+    #[schema(schema_with = ficha_http::signed_amount, required = false)]
+    value: f64,
     /// When: RFC 3339 with an offset; kept to the millisecond.
     #[schema(format = DateTime, example = "2011-10-05T11:48:00-03:00")]
     date: String,
     /// Whose: eleven digits, with or without punctuation.
-    #[schema(example = "52998224725")]
+    #[schema(format = "cpf", pattern = r"^(\d{11}|\d{3}\.\d{3}\.\d{3}-\d{2})$", example = "52998224725")]
     cpf: String,
     /// `Credit`, `Debit`, or empty when unknown.
-    #[schema(example = "Debit", default = "")]
+    #[schema(pattern = "^(Credit|Debit)?$", example = "Debit", default = "", required = false)]
     #[schema(rename = "type")]
-    kind: Option<String>,
+    kind: String,
     /// `CreditCard`, `DebitCard`, `PaymentSlip`, `Money`, or empty when unknown.
-    #[schema(example = "CreditCard", default = "")]
+    #[schema(
+        pattern = "^(CreditCard|DebitCard|PaymentSlip|Money)?$",
+        example = "CreditCard",
+        default = "",
+        required = false
+    )]
     #[schema(rename = "PaymentType")]
-    payment_type: Option<String>,
+    payment_type: String,
+}
+
+/// A movement in the place of the one that has its id.
+#[derive(ToSchema)]
+#[schema(as = ReplacedFinancialTransaction)]
+#[expect(dead_code, reason = "only its schema is used: the body is read as the contract's type")]
+pub(crate) struct ReplacedTransaction {
+    #[serde(flatten)]
+    movement: NewTransaction,
+    /// Which: 24 hexadecimal digits.
+    #[schema(pattern = "^[0-9a-fA-F]{24}$", example = "5b3e4175c43bfd2b780afeba")]
+    id: String,
 }
 
 /// A write was done.
@@ -78,9 +101,6 @@ pub(crate) async fn list_transactions(
 /// Writes a new movement.
 #[utoipa::path(
     post, path = "/financial-transactions", tag = "events", request_body = NewTransaction,
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Two requests with one key are one, for a day."),
-    ),
     responses((status = 201, description = "It is written", body = Transaction,
         headers(("ETag" = String, description = "The version that was written, for `If-Match`")))),
     security(("oauth2" = ["events:write"]))
@@ -98,11 +118,7 @@ pub(crate) async fn add_transaction(
 
 /// Replaces the movement that the body names by its id.
 #[utoipa::path(
-    put, path = "/financial-transactions", tag = "events", request_body = NewTransaction,
-    params(
-        ("If-Match" = Option<String>, Header, description = "Only if the movement is still of this version."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Two requests with one key are one, for a day."),
-    ),
+    put, path = "/financial-transactions", tag = "events", request_body = ReplacedTransaction,
     responses(
         (status = 200, description = "It is written", body = Written,
             headers(("ETag" = String, description = "The version that was written, for `If-Match`"))),
@@ -128,10 +144,8 @@ pub(crate) async fn replace_transaction(
 #[utoipa::path(
     delete, path = "/financial-transactions/{cpf}", tag = "events",
     params(
-        ("cpf" = String, Path, example = "5b3e4175c43bfd2b780afeba",
+        ("cpf" = String, Path, pattern = "^[0-9a-fA-F]{24}$", example = "5b3e4175c43bfd2b780afeba",
             description = "The movement's id, 24 hexadecimal digits: not a CPF, by which this path is only read."),
-        ("If-Match" = Option<String>, Header, description = "Only if the movement is still of this version."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Two requests with one key are one, for a day."),
     ),
     responses(
         (status = 200, description = "It is gone", body = Written),

@@ -117,15 +117,21 @@ impl IntoResponse for Refusal {
 #[expect(dead_code, reason = "describes the form in the OpenAPI document; forms are read by `Form`")]
 pub(super) struct TokenForm {
     /// The token.
+    #[schema(min_length = 1)]
     token: String,
     /// Not needed: there is one kind of token.
-    token_type_hint: Option<String>,
+    #[schema(required = false)]
+    token_type_hint: String,
     /// The client's id, where the `Authorization` header does not have it.
-    client_id: Option<String>,
+    #[schema(required = false)]
+    client_id: String,
     /// The client's secret, where the header does not have it.
-    client_secret: Option<String>,
+    #[schema(required = false)]
+    client_secret: String,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
-    client_assertion_type: Option<String>,
+    #[schema(required = false)]
+    client_assertion_type: String,
     /// A JWT signed by the client's own key (RFC 7523), in place of a secret.
-    client_assertion: Option<String>,
+    #[schema(required = false)]
+    client_assertion: String,
 }

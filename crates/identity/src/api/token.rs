@@ -15,17 +15,23 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "describes the form in the OpenAPI document; forms are read by `Form`")]
 pub(super) struct GrantForm {
     /// `client_credentials`.
+    #[schema(pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: String,
     /// Scopes separated by blanks; left out: all of the client's. `read` and `write`: all of its reads or writes.
-    scope: Option<String>,
+    #[schema(required = false)]
+    scope: String,
     /// The client's id, where the `Authorization` header does not have it.
-    client_id: Option<String>,
+    #[schema(required = false)]
+    client_id: String,
     /// The client's secret, where the header does not have it.
-    client_secret: Option<String>,
+    #[schema(required = false)]
+    client_secret: String,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, with `client_assertion`.
-    client_assertion_type: Option<String>,
+    #[schema(required = false)]
+    client_assertion_type: String,
     /// A JWT signed by the client's own key (RFC 7523), in place of a secret.
-    client_assertion: Option<String>,
+    #[schema(required = false)]
+    client_assertion: String,
 }
 
 /// A token (RFC 6749, 5.1).
