@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask <demo|test|kill|bench|tidy|openapi|schemathesis|ci>`.
+//! What a developer types: `cargo xtask <demo|test|kill|fuzz|bench|tidy|openapi|schemathesis|ci>`.
 //!
 //! # To add a command
 //! One module with an `Args` (clap) and a `run` that returns the exit code; one line in [`Task`]. A command
@@ -11,6 +11,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod fuzz;
 mod kill;
 mod openapi;
 mod schemathesis;
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Args),
     /// Kills the real process in the middle of writes and reads, and looks for what it had acknowledged.
     Kill(kill::Args),
+    /// Runs the fuzz targets on from their corpora (needs a C++ compiler).
+    Fuzz(fuzz::Args),
     /// Checks the project's own rules: arrows between rooms, sizes, leftovers.
     Tidy,
     /// Writes the OpenAPI documents into openapi/, or checks that they are current.
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Kill(args) => kill::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Tidy => tidy::run(),
         Task::Openapi(args) => openapi::run(&args),
         Task::Schemathesis(args) => schemathesis::run(&args),

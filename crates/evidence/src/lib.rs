@@ -44,3 +44,22 @@ pub use shared::{Figures, Gate};
 pub use store::{
     Appended, ConsultationStore, Label, RecordKey, SealedConsultation, SpoolId, sqlite::SqliteStore,
 };
+
+/// What the fuzzer reads: bytes as a disk may give them back.
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::spool::{frame, segment};
+
+    /// Whether a segment begins here.
+    #[must_use]
+    pub fn header(bytes: &[u8]) -> bool {
+        segment::Header::read(bytes).is_some()
+    }
+
+    /// Where frames were found, and how long they are.
+    #[must_use]
+    pub fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
+        let found = frame::scan(bytes, 0, 0, 1..1 + bytes.len() as u64);
+        found.frames.iter().map(|(offset, frame)| (*offset, frame.len())).collect()
+    }
+}

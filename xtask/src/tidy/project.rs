@@ -9,6 +9,9 @@ use super::Finding;
 use super::ratchet::{self, Ratchet};
 use super::source::Source;
 
+/// A workspace of its own, as cargo-fuzz has it: what is built there is no part of ficha.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
 /// The files of the project, read once for all rules.
 pub(super) struct Project {
     pub(super) manifests: Vec<Manifest>,
@@ -81,7 +84,7 @@ impl Project {
     fn add(&mut self, path: &str, text: &str) -> Result<()> {
         if path == ratchet::PATH {
             self.ratchet = Ratchet::parse(text)?;
-        } else if path.ends_with("/Cargo.toml") {
+        } else if path.ends_with("/Cargo.toml") && path != FUZZ {
             let table = text.parse().with_context(|| format!("{path} is not TOML"))?;
             self.manifests.push(Manifest { path: path.to_owned(), text: text.to_owned(), table });
         } else if path.ends_with(".rs") {
