@@ -1,9 +1,12 @@
 //! What the callers, the spool's thread and the mover share.
 
 use crate::pending::Pending;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 use tokio::sync::Notify;
 
@@ -19,7 +22,9 @@ pub(crate) struct Tuning {
     /// Records that wake the mover before it has rested.
     pub(crate) wake_at: usize,
     /// How long the mover rests.
-    pub(crate) rest: std::time::Duration,
+    pub(crate) rest: Duration,
+    /// From one sync to the next, at least, while many callers wait.
+    pub(crate) pace: Duration,
 }
 
 impl Default for Tuning {
@@ -27,9 +32,12 @@ impl Default for Tuning {
         Self {
             segment_bytes: 4 << 20,
             held_bytes: 32 << 20,
-            batch: 4096,
-            wake_at: 4096,
-            rest: std::time::Duration::from_millis(200),
+            // The larger a batch, the more of its records share a page of the store's index by person, and the less
+            // often readers of that index begin anew.
+            batch: 32_768,
+            wake_at: 32_768,
+            rest: Duration::from_secs(5),
+            pace: Duration::from_millis(1),
         }
     }
 }

@@ -13,8 +13,12 @@ use ficha_seal::Vault;
 use std::{
     io,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 /// So many callers wait in the queue before others have to wait for a place in it.
 const QUEUE: usize = 4096;
@@ -100,8 +104,11 @@ struct Serving {
 impl Serving {
     fn serve(mut self) {
         let mut group = Vec::with_capacity(GROUP);
+        let mut not_before = Instant::now();
         loop {
-            let after = self.gather(&mut group);
+            let after = self.gather(&mut group, not_before);
+            let is_busy = group.len() > 1;
+            not_before = Instant::now() + if is_busy { self.shared.tuning.pace } else { Duration::ZERO };
             let is_failed = !group.is_empty() && self.serve_group(&mut group).is_err();
             match after {
                 After::Stop(stopped) => return self.stop(Some(stopped)),
@@ -112,8 +119,14 @@ impl Serving {
         }
     }
 
-    fn gather(&mut self, group: &mut Vec<Recording>) -> After {
+    /// What waits. Where the last sync had more than one caller, more are coming, and a moment's patience makes one sync
+    /// of what would be four, each of which costs as much processor time as a dossier. A lone caller never waits.
+    #[expect(clippy::disallowed_methods, reason = "nobody tells that no more callers come")]
+    fn gather(&mut self, group: &mut Vec<Recording>, not_before: Instant) -> After {
         let mut next = self.waiting.blocking_recv();
+        if next.is_some() {
+            std::thread::sleep(not_before.saturating_duration_since(Instant::now()));
+        }
         loop {
             match next {
                 Some(Request::Record(recording)) => group.push(recording),

@@ -52,6 +52,7 @@ const SMALL: Tuning = Tuning {
     batch: 4,
     wake_at: usize::MAX,
     rest: Duration::from_secs(3600),
+    pace: Duration::ZERO,
 };
 
 /// The same with records that are read back from the disk.
