@@ -14,8 +14,10 @@ use crate::tree;
 pub(crate) enum Profile {
     /// What tests are built with, so nothing is compiled twice.
     Debug,
-    /// What a user runs.
+    /// What a newcomer runs.
     Release,
+    /// What is shipped.
+    Dist,
 }
 
 /// The cargo that started us, in the workspace's folder.
@@ -38,9 +40,12 @@ pub(crate) fn must(command: &mut Command) -> Result<()> {
 pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--package", package, "--message-format", "json-render-diagnostics"]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    let profile = match profile {
+        Profile::Debug => "dev",
+        Profile::Release => "release",
+        Profile::Dist => "dist",
+    };
+    command.args(["--profile", profile]);
     let output = command.stderr(Stdio::inherit()).output().context("cargo did not start")?;
     ensure!(output.status.success(), "`{}` failed ({})", shown(&command), output.status);
     executable(&String::from_utf8_lossy(&output.stdout), package)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub(super) struct Ready {
     pub(super) url: String,
     client_id: String,
     client_secret: String,
-    cpfs: Vec<String>,
+    pub(super) cpfs: Vec<String>,
 }
 
 /// ficha, serving.
@@ -51,7 +52,6 @@ pub(super) fn prepare_data(ficha: &Path, bench: &Path, people: u64) -> Result<Su
         first_line(output).with_context(|| format!("ficha did not get ready; see {}", log.display()))?;
     let ready: Ready = serde_json::from_str(&line).context("the line of `ficha demo --print-json`")?;
     ensure!(!ready.cpfs.is_empty(), "ficha names no person to ask for");
-    fs::write(bench.join("cpfs"), ready.cpfs.join("\n")).context("writing target/bench/cpfs")?;
     Ok(Subject { server, ready, folder })
 }
 
@@ -62,29 +62,39 @@ fn free_port() -> Result<u16> {
 }
 
 impl Subject {
-    /// A token lives minutes, a bench may take longer: one for each turn, in a file that wrk's script reads.
-    pub(super) fn renew_token(&self, bench: &Path) -> Result<String> {
+    /// An access token, good for minutes.
+    pub(super) fn token(&self) -> Result<String> {
         let login =
             format!("user = {}\n", quoted(&format!("{}:{}", self.ready.client_id, self.ready.client_secret)));
         let address = format!("{}/oauth/token", self.ready.url);
         let answer = curl(&login, &["--data", "grant_type=client_credentials", &address])?;
         let answer: Value = serde_json::from_str(&answer).context("the token's answer is not JSON")?;
-        let token =
-            answer["access_token"].as_str().context("the issuer's answer has no access_token")?.to_owned();
-        fs::write(bench.join("token"), &token).context("writing target/bench/token")?;
-        Ok(token)
+        Ok(answer["access_token"].as_str().context("the issuer's answer has no access_token")?.to_owned())
+    }
+
+    /// What the client shows at the token endpoint (RFC 6749, 2.3.1); neither part needs encoding.
+    pub(super) fn login(&self) -> String {
+        let login = format!("{}:{}", self.ready.client_id, self.ready.client_secret);
+        format!("Basic {}", BASE64.encode(login))
     }
 
     /// One dossier: proof that the bench asks for what exists, and what the bare server will send.
     pub(super) fn sample(&self, bench: &Path) -> Result<Answer> {
         let (headers, body) = (bench.join("answer.headers"), bench.join("answer.body"));
-        let header =
-            format!("header = {}\n", quoted(&format!("Authorization: Bearer {}", self.renew_token(bench)?)));
+        let header = format!("header = {}\n", quoted(&format!("Authorization: Bearer {}", self.token()?)));
         let address = format!("{}/dossie/{}", self.ready.url, self.ready.cpfs[0]);
         let files = [path(&headers)?, path(&body)?];
         curl(&header, &["--dump-header", files[0], "--output", files[1], &address])?;
         let bytes = fs::metadata(&body).context("the dossier has no body")?.len();
         Ok(Answer { headers, body, bytes })
+    }
+
+    /// Consultations that wait in the spool.
+    pub(super) fn backlog(&self) -> Result<u64> {
+        let figures = curl("", &[&format!("{}/metrics", self.ready.url)])?;
+        let line = figures.lines().find_map(|line| line.strip_prefix("ficha_spool_backlog_records "));
+        line.and_then(|number| number.trim().parse().ok())
+            .context("/metrics does not tell the spool's backlog")
     }
 }
 

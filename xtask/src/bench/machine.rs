@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 /// The unit of the times in /proc: Linux shows user space a hundredth of a second on every platform.
 const TICK: Duration = Duration::from_millis(10);
@@ -22,9 +23,17 @@ fn cpu_time_in(stat: &str) -> Option<Duration> {
     Some(TICK * (ticks(11)? + ticks(12)?))
 }
 
-/// Memory that the process holds now; pages of mapped files count too.
-pub(super) fn resident_kib(process: u32) -> Result<u64> {
-    status_kib(process, "VmRSS:")
+/// What a process holds in memory now.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Memory {
+    /// Its own.
+    pub(super) own_kib: u64,
+    /// Pages of files that it maps, databases and its program: the kernel's, given back when others need them.
+    pub(super) files_kib: u64,
+}
+
+pub(super) fn memory(process: u32) -> Result<Memory> {
+    Ok(Memory { own_kib: status_kib(process, "RssAnon:")?, files_kib: status_kib(process, "RssFile:")? })
 }
 
 /// The most that it ever held, and how much of what it holds now are pages of mapped files.
@@ -61,6 +70,6 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_has_memory() {
-        assert!(resident_kib(std::process::id()).unwrap() > 0);
+        assert!(memory(std::process::id()).unwrap().own_kib > 0);
     }
 }

@@ -1,13 +1,17 @@
 //! `cargo xtask bench`: what a dossier costs beside a server that only sends the same bytes.
 //!
-//! The two are measured in turns, so that what the machine does meanwhile meets both. The generator (wrk) shares
-//! the processors with them: the ratio says more than the rate, and the disk's own sync time stands beside both.
+//! All are measured in turns, so that what the machine does meanwhile meets all. The generators share the processors
+//! with them: the ratio says more than the rate, and the disk's own sync time stands beside both. The closed loop
+//! (wrk) finds the ceiling, the open one (`bench/src/bin/open.rs`) the latency at half of it.
 
+mod chart;
+mod course;
 mod data;
 mod disk;
 mod import;
 mod machine;
 mod report;
+mod start;
 mod tools;
 mod wrk;
 
@@ -19,8 +23,9 @@ use anyhow::{Context, Result, ensure};
 use crate::cargo::{self, Profile};
 use crate::server::{Server, first_line};
 use crate::tree;
+use course::Course;
 use data::{Answer, Subject};
-use report::{BARE, FICHA, Report, Row};
+use report::{BARE, DOSSIER, Measured, Open, Report, Row, SMALL};
 use wrk::Load;
 
 /// How long and how hard.
@@ -32,59 +37,91 @@ pub(crate) struct Args {
     /// How many people the base holds; a base once made is used again.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     people: u64,
-    /// How many connections wrk keeps busy.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    /// How many connections are kept busy.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     connections: u64,
     /// How often each server has its turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Measures `ficha import` against plain inserts of the same rows instead.
+    /// Measures `ficha import` only, against plain inserts of the same rows.
     #[arg(long)]
     import: bool,
-    /// Measures this ficha instead of building the release one.
+    /// Measures all but `ficha import`.
+    #[arg(long, conflicts_with = "import")]
+    no_import: bool,
+    /// Measures this ficha instead of building the one that is shipped.
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
 }
 
-/// Both servers, up and warm, and what they are loaded with.
+/// The base that a large one is compared with.
+const SMALL_PEOPLE: u64 = 10_000;
+
+/// What is measured beside the bare server, and what the report calls it.
+const COURSES: [(&str, Course); 5] = [
+    (DOSSIER, Course::Person("/dossie")),
+    ("GET /divida/{cpf}", Course::Person("/divida")),
+    ("GET /score/{cpf}", Course::Person("/score")),
+    ("GET /evento/{cpf}", Course::Person("/evento")),
+    ("POST /oauth/token", Course::Token),
+];
+
+/// The servers, up and warm.
 struct Field {
     folder: PathBuf,
     subject: Subject,
+    /// The same on fewer people, where the subject has more.
+    small: Option<Subject>,
     bare: Server,
     bare_url: String,
     answer: Answer,
+    open: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if args.import {
-        return import::run(args);
+    let ficha = args.binary.clone().map_or_else(|| cargo::build("ficha", Profile::Dist), Ok)?;
+    let bare = cargo::build("ficha-bench", Profile::Dist)?;
+    if !args.import {
+        requests(args, &ficha, &bare)?;
     }
+    if args.no_import { Ok(ExitCode::SUCCESS) } else { import::run(args) }
+}
+
+fn requests(args: &Args, ficha: &Path, bare: &Path) -> Result<()> {
     tools::need_wrk()?;
-    let field = set_up(args)?;
+    let folder = tree::root().join("target/bench");
+    std::fs::create_dir_all(&folder).context("making target/bench")?;
+    let start = start::measure(ficha, &folder)?;
+    let field = set_up(args, ficha, bare, folder)?;
     let sync = disk::sync_times(&field.subject.folder)?;
     let load = field.load(args);
-    field.turn(&load.warm_up())?;
+    field.closed(&load.warm_up())?;
     let mut rows = Vec::new();
     for round in 1..=args.rounds {
-        eprintln!("round {round} of {} …", args.rounds);
-        rows.extend(field.turn(&load.seeded(round))?);
+        eprintln!("round {round} of {}: closed loop …", args.rounds);
+        rows.extend(field.closed(&load.seeded(round))?);
     }
-    let report = Report::new(args, &field.answer, sync, &rows)?;
+    let mut open = Vec::new();
+    for round in 1..=args.rounds {
+        eprintln!("round {round} of {}: open loop …", args.rounds);
+        open.extend(field.open(&load.seeded(round), &rows)?);
+    }
+    let backlog = field.subject.backlog()?;
+    let report =
+        Report::new(args, Measured { answer: field.answer.bytes, sync, start, backlog, rows, open })?;
     report.write(&field.folder)?;
     print!("{}", report.markdown());
     ensure!(report.errors() == 0, "{} requests failed: these figures say nothing", report.errors());
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn set_up(args: &Args) -> Result<Field> {
-    let folder = tree::root().join("target/bench");
-    std::fs::create_dir_all(&folder).context("making target/bench")?;
-    let ficha = args.binary.clone().map_or_else(|| cargo::build("ficha", Profile::Release), Ok)?;
-    let bare = cargo::build("ficha-bench", Profile::Release)?;
-    let subject = data::prepare_data(&ficha, &folder, args.people)?;
+fn set_up(args: &Args, ficha: &Path, bare: &Path, folder: PathBuf) -> Result<Field> {
+    let subject = data::prepare_data(ficha, &folder, args.people)?;
+    let is_large = args.people > SMALL_PEOPLE;
+    let small = is_large.then(|| data::prepare_data(ficha, &folder, SMALL_PEOPLE)).transpose()?;
     let answer = subject.sample(&folder)?;
-    let (bare, bare_url) = start_bare(&bare, &answer)?;
-    Ok(Field { folder, subject, bare, bare_url, answer })
+    let (server, bare_url) = start_bare(bare, &answer)?;
+    Ok(Field { folder, subject, small, bare: server, bare_url, answer, open: bare.with_file_name("open") })
 }
 
 /// The bare server says its address on its first line and ends when its input does, so that it cannot outlive us.
@@ -101,18 +138,35 @@ impl Field {
         Load { folder: self.folder.clone(), connections: args.connections, seconds: args.seconds, seed: 0 }
     }
 
-    /// One measurement of each, with a token that is good for both.
-    fn turn(&self, load: &Load) -> Result<[Row; 2]> {
-        self.subject.renew_token(&self.folder)?;
-        let bare = measure(BARE, &self.bare_url, self.bare.id(), load)?;
-        let ficha = measure(FICHA, &self.subject.ready.url, self.subject.server.id(), load)?;
-        Ok([bare, ficha])
+    /// One measurement of each: the bare server first, which the others are measured by.
+    fn closed(&self, load: &Load) -> Result<Vec<Row>> {
+        Course::Person("/dossie").write(&self.folder, &self.subject)?;
+        let mut rows = vec![measure(BARE, &self.bare_url, self.bare.id(), load)?];
+        for (name, course) in COURSES {
+            course.write(&self.folder, &self.subject)?;
+            rows.push(measure(name, &self.subject.ready.url, self.subject.server.id(), load)?);
+        }
+        if let Some(small) = &self.small {
+            Course::Person("/dossie").write(&self.folder, small)?;
+            rows.push(measure(SMALL, &small.ready.url, small.server.id(), load)?);
+        }
+        Ok(rows)
+    }
+
+    /// The bare server and the dossier, each at half of its own ceiling.
+    fn open(&self, load: &Load, rows: &[Row]) -> Result<[Open; 2]> {
+        Course::Person("/dossie").write(&self.folder, &self.subject)?;
+        let at_half = |name, url: &str| -> Result<Open> {
+            let rate = report::ceiling(rows, name) / 2;
+            Ok(Open { name, rate, round: wrk::open(&self.open, url, load, rate)? })
+        };
+        Ok([at_half(BARE, &self.bare_url)?, at_half(DOSSIER, &self.subject.ready.url)?])
     }
 }
 
 fn measure(name: &'static str, url: &str, process: u32, load: &Load) -> Result<Row> {
     let before = machine::cpu_time(process)?;
-    let round = wrk::run(url, load)?;
+    let round = wrk::closed(url, load)?;
     let spent = machine::cpu_time(process)?.saturating_sub(before);
-    Ok(Row { name, round, cpu: spent, resident_kib: machine::resident_kib(process)? })
+    Ok(Row { name, round, cpu: spent, memory: machine::memory(process)? })
 }

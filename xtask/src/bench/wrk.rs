@@ -1,18 +1,18 @@
-//! One run of wrk and what it measured.
+//! One run of a generator and what it measured: wrk for the closed loop, our own for the open one.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-const SCRIPT: &str = include_str!("dossier.lua");
+const SCRIPT: &str = include_str!("requests.lua");
 
 /// What the load is made of.
 #[derive(Clone)]
 pub(super) struct Load {
-    /// Where the files of CPFs and of the token lie.
+    /// Where the course lies.
     pub(super) folder: PathBuf,
     pub(super) connections: u64,
     pub(super) seconds: u64,
@@ -50,23 +50,31 @@ impl Round {
     }
 }
 
-pub(super) fn run(url: &str, load: &Load) -> Result<Round> {
-    let script = load.folder.join("dossier.lua");
-    fs::write(&script, SCRIPT).context("writing target/bench/dossier.lua")?;
+/// As many requests as the server answers: each connection asks again when it was answered. For the ceiling.
+pub(super) fn closed(url: &str, load: &Load) -> Result<Round> {
+    let script = load.folder.join("requests.lua");
+    fs::write(&script, SCRIPT).context("writing target/bench/requests.lua")?;
     let mut command = Command::new("wrk");
-    command.args([
-        "-t1",
-        &format!("-c{}", load.connections),
-        &format!("-d{}s", load.seconds),
-        "--latency",
-        "-s",
-    ]);
-    command.arg(&script).args([url, "--"]).arg(load.folder.join("cpfs")).arg(load.folder.join("token"));
-    let output = command.arg(load.seed.to_string()).output().context("wrk did not start")?;
+    let (connections, seconds) = (format!("-c{}", load.connections), format!("-d{}s", load.seconds));
+    command.args(["-t1", &connections, &seconds, "--latency", "-s"]).arg(&script).args([url, "--"]);
+    said_by(command.arg(&load.folder).arg(load.seed.to_string()))
+}
+
+/// So many requests a second, whatever the server answers; each is timed from when it was due. For the latency.
+pub(super) fn open(program: &Path, url: &str, load: &Load, rate: u64) -> Result<Round> {
+    let mut command = Command::new(program);
+    command.args(["--url", url, "--rate", &rate.to_string(), "--seed", &load.seed.to_string()]);
+    command.args(["--connections", &load.connections.to_string(), "--seconds", &load.seconds.to_string()]);
+    said_by(command.arg("--course").arg(&load.folder))
+}
+
+fn said_by(command: &mut Command) -> Result<Round> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("{name} did not start"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "wrk failed: {} {}", said.trim(), complaint.trim());
-    round_in(&said).with_context(|| format!("wrk said no result: {} {}", said.trim(), complaint.trim()))
+    ensure!(output.status.success(), "{name} failed: {} {}", said.trim(), complaint.trim());
+    round_in(&said).with_context(|| format!("{name} said no result: {} {}", said.trim(), complaint.trim()))
 }
 
 fn round_in(said: &str) -> Option<Round> {
