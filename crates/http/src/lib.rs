@@ -19,6 +19,7 @@
 //! Parameters, errors and the purpose header that all routes share are added to the OpenAPI document by [`document`].
 
 mod access;
+mod connection;
 mod docs;
 mod extract;
 mod layer;

@@ -21,12 +21,16 @@ use std::{
 pub struct Limits {
     /// Largest body that is read, in bytes.
     pub body_bytes: usize,
+    /// Connections open at once; one more is closed.
+    pub connections: usize,
     /// Requests under way at once; one more is answered 503.
     pub concurrency: usize,
     /// Seconds a request may take, from its head to its answer.
     pub request_s: u64,
     /// Seconds within which a request's head has to arrive.
     pub header_s: u64,
+    /// Seconds after which a connection is closed whose caller takes nothing of his answer.
+    pub write_s: u64,
     /// Headers a request may have.
     pub header_count: usize,
     /// Bytes a request's head may have; at least 8192.
@@ -41,9 +45,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 1 << 20,
+            connections: 4096,
             concurrency: 1024,
             request_s: 30,
             header_s: 10,
+            write_s: 30,
             header_count: 64,
             header_bytes: 16 << 10,
             requests_per_minute: 6000,

@@ -1,6 +1,6 @@
 //! Listening, and stopping without dropping what was accepted.
 
-use crate::{Limits, Metrics, Shell, around};
+use crate::{Limits, Metrics, Shell, around, connection::Door};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -102,5 +102,5 @@ pub async fn serve(
     let app = axum::ServiceExt::<Request>::into_make_service(app);
     // HTTP/1 by name, and after `map`, which forgets it: a server that finds out the version waits for its first
     // bytes without a bound.
-    server.map(|_| axum_server::accept::NoDelayAcceptor::new()).http1_only().serve(app).await
+    server.map(|_| Door::new(limits)).http1_only().serve(app).await
 }

@@ -67,6 +67,7 @@ fn routes(shell: &Shell, gate: &Arc<Gate>) -> Router {
         .route("/echo", get(panics).post(echo))
         .with_state(shell.clone());
     Router::new()
+        .route("/large", get(|| async { vec![0_u8; 32 << 20] }))
         .route("/list", get(list))
         .route("/panics", get(panics))
         .route("/waits", get(waits))

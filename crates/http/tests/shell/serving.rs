@@ -177,3 +177,34 @@ async fn a_request_that_does_not_finish_does_not_keep_the_server() {
     assert_eq!(stopped.elapsed().as_secs(), 5, "on the paused clock");
     assert_eq!(rest(under_way).await.unwrap(), "");
 }
+
+/// Asks until the server has a place.
+async fn lives(server: &Server) -> String {
+    loop {
+        let answer = server.exchange(last("GET /livez")).await.unwrap_or_default();
+        if !answer.is_empty() {
+            return answer;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_and_a_place_is_given_back() {
+    let server = Server::start(Limits { connections: 1, ..Limits::default() }).unwrap();
+    let first = server.send("GET /waits HTTP/1.1\r\nHost: ficha\r\n\r\n").await.unwrap();
+    server.served.gate.entered.notified().await;
+    let refused = server.exchange(last("GET /livez")).await.unwrap_or_default();
+    assert_eq!(refused, "", "closed without an answer");
+    drop(first);
+    assert!(lives(&server).await.ends_with("alive\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_his_answer_loses_his_connection() {
+    let server = Server::start(Limits { connections: 1, write_s: 9, ..Limits::default() }).unwrap();
+    let started = tokio::time::Instant::now();
+    let unread = server.send("GET /large HTTP/1.1\r\nHost: ficha\r\n\r\n").await.unwrap();
+    assert!(lives(&server).await.ends_with("alive\n"), "there is a place again");
+    assert!(started.elapsed().as_secs() >= 9, "on the paused clock");
+    drop(unread);
+}
