@@ -8,6 +8,7 @@ use crate::{
 };
 use ficha_contract::{Ingest, Ingested, Problem};
 use ficha_domain::Cpf;
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
@@ -209,12 +210,21 @@ impl<R: Row> Batching<R> {
             }
         }
         let last = self.close()?.unwrap_or(self.batch);
-        let _ = ready.blocking_send(last);
+        if !last.rows.is_empty() {
+            let _ = ready.blocking_send(last);
+        }
         Ok(())
     }
 }
 
 const UNREADABLE: Error = Error::Internal("a sorted row cannot be read back");
+
+/// What became of a batch.
+struct Landed {
+    groups: Vec<Group>,
+    outcome: Result<Ingested, Problem>,
+    held: Duration,
+}
 
 /// Puts batches into the base.
 struct Landing<'a, R> {
@@ -232,41 +242,53 @@ impl<R: Row> Landing<'_, R> {
         quarantine: &mut Quarantine,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        // One batch is unpacked while another is written.
         let (ready, mut batches) = mpsc::channel(2);
         let batching = Batching::<R>::new(plan.clone());
         let making = blocking(move || batching.feed(sorted, &ready));
         let making = tokio::spawn(making);
-        let mut landed = 0;
-        while let Some(batch) = batches.recv().await {
-            let parts: usize = batch.packed.iter().map(|group| group.parts.len()).sum();
-            let since = Instant::now();
-            self.land(batch, &plan.rules, quarantine, summary).await?;
-            landed += parts as u64;
+        let (mut under_way, mut landed) = (FuturesOrdered::new(), 0);
+        loop {
+            // One batch is made ready while the one before is written.
+            let next = match under_way.len() {
+                0 => batches.recv().await,
+                1 if !self.watch.others_write() => batches.try_recv().ok(),
+                _ => None,
+            };
+            if let Some(batch) = next {
+                under_way.push_back(self.start(batch));
+                continue;
+            }
+            let Some(started) = under_way.next().await else { break };
+            landed += started.groups.iter().map(|group| group.parts.len() as u64).sum::<u64>();
+            let held = started.held;
+            self.settle(started, &plan.rules, quarantine, summary).await?;
             self.watch.landed(landed, self.rows);
             if self.watch.others_write() {
-                tokio::time::sleep(gap(since.elapsed())).await;
+                tokio::time::sleep(gap(held)).await;
             }
         }
         making.await.map_err(|_| Error::Internal("the import panicked"))?
     }
 
-    /// A batch that is refused for one of its rows goes in person by person, without those that are to blame.
-    async fn land(
+    async fn start(&self, batch: Batch<R>) -> Landed {
+        let since = Instant::now();
+        let outcome = self.base.ingest(batch.rows).await;
+        Landed { groups: batch.packed, outcome, held: since.elapsed() }
+    }
+
+    /// A batch that was refused for one of its rows goes in person by person, without those that are to blame.
+    async fn settle(
         &self,
-        batch: Batch<R>,
+        landed: Landed,
         rules: &Rules,
         quarantine: &mut Quarantine,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        if batch.rows.is_empty() {
-            return Ok(());
-        }
-        match self.base.ingest(batch.rows).await {
+        match landed.outcome {
             Ok(ingested) => summary.ingested += ingested,
             Err(problem) if problem.errors.is_empty() => return Err(Error::Base(problem)),
             Err(_) => {
-                for group in &batch.packed {
+                for group in &landed.groups {
                     let row = group.unpack(rules).ok_or(UNREADABLE)?;
                     match self.base.ingest(vec![row]).await {
                         Ok(ingested) => summary.ingested += ingested,

@@ -55,9 +55,11 @@ impl PeopleStore for SqlitePeople {
             let outcomes = changes.iter().map(|change| apply(connection, change, &mut given));
             let outcomes = outcomes.collect::<Result<_, _>>()?;
             given.note().map_err(store)?;
-            Ok(outcomes)
+            // The caller lets the changes go: of a bulk load they are thousands, and the writer has others to write.
+            Ok((outcomes, changes))
         };
-        self.0.write(all).await.map_err(StoreError::new)?
+        let written: Result<_, Problem> = self.0.write(all).await.map_err(StoreError::new)?;
+        written.map(|(outcomes, _)| outcomes)
     }
 }
 

@@ -106,8 +106,13 @@ pub(crate) fn new_id(world: &World) -> ObjectId {
 
 /// The bounds of what can be kept.
 pub(crate) fn check(cpf: Cpf, sent: &ScorePerson, now: Timestamp) -> Result<(), Problem> {
-    check_text("name", &sent.name, 1, NAME_CHARS)?;
+    check_name(sent)?;
     check_row(cpf, sent, now)
+}
+
+/// Whoever is kept has a name.
+pub(crate) fn check_name(sent: &ScorePerson) -> Result<(), Problem> {
+    check_text("name", &sent.name, 1, NAME_CHARS)
 }
 
 /// The bounds of what can be merged: somebody who is known keeps the name.

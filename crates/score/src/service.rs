@@ -117,6 +117,25 @@ fn kept_as(
     Ok((kept::pack(&Facts::of(sent), &json), json))
 }
 
+/// Adds a row to what is there; `new` is what is kept where nothing is.
+fn merge(
+    cpf: Cpf,
+    current: Option<&Person>,
+    sent: &ScorePerson,
+    new: &[u8],
+    world: &World,
+) -> Result<Decision, Problem> {
+    let Some(current) = current else {
+        document::check_name(sent)?;
+        return Ok(Decision::Put(new.to_vec(), 200, String::new()));
+    };
+    let merged = document::merge(read(current)?, sent);
+    document::check(cpf, &merged, world.now())?;
+    let (body, _) = kept_as(cpf, Some(current), &merged, world)?;
+    let equal = current.body == body;
+    Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
+}
+
 #[async_trait]
 impl Base for Scores {
     async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
@@ -135,18 +154,16 @@ impl Ingest<Of<ScorePerson>> for Scores {
         batch.iter().try_for_each(|row| Ingest::check(self, row))?;
         let changes = batch.into_iter().map(|Of { cpf, person }| {
             let world = self.0.world.clone();
+            // Most rows of a bulk load are of somebody new: what is kept of them is made here, and not by the writer,
+            // which has the batch before this one to write.
+            let (new, _) = kept_as(cpf, None, &person, &world)?;
             let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
-                let merged = current.map(|known| Ok::<_, Problem>(document::merge(read(known)?, &person)));
-                let merged = merged.transpose()?;
-                let person = merged.as_ref().unwrap_or(&person);
-                document::check(cpf, person, world.now())?;
-                let (body, _) = kept_as(cpf, current, person, &world)?;
-                let equal = current.is_some_and(|current| current.body == body);
-                Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
+                merge(cpf, current, &person, &new, &world)
             };
-            (cpf, decide)
+            Ok::<_, Problem>((cpf, decide))
         });
-        self.0.people.ingest(changes.collect()).await
+        let changes = changes.collect::<Result<_, _>>()?;
+        self.0.people.ingest(changes).await
     }
 
     fn check(&self, row: &Of<ScorePerson>) -> Result<(), Problem> {
