@@ -87,6 +87,8 @@ impl Database {
         // again. Taken only as far as it is used.
         connection.pragma_update(None, "cache_size", -(64 << 10))?;
         connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
+        // Mapped, the whole file would count as this process's memory by the end of a bulk load.
+        connection.pragma_update(None, "mmap_size", 0)?;
         migrate::run(&mut connection, path, migrations)?;
         let commits = Arc::new(AtomicU64::new(0));
         Ok(Self(Arc::new(Inner {
