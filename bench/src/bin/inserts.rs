@@ -71,7 +71,7 @@ fn empty_copy(from: &Connection, path: &Path, table: &str) -> Result<Connection>
     to.pragma_update(None, "synchronous", "full")?;
     to.pragma_update(None, "cache_size", -(64 << 10))?;
     to.pragma_update(None, "wal_autocheckpoint", 8192)?;
-    to.pragma_update(None, "mmap_size", 1_i64 << 40)?;
+    to.pragma_update(None, "mmap_size", 0)?;
     let mut schema = from.prepare("SELECT sql FROM sqlite_master WHERE tbl_name = ?1 AND sql IS NOT NULL")?;
     for sql in schema.query_map([table], |row| row.get::<_, String>(0))? {
         to.execute_batch(&sql?)?;

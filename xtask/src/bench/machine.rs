@@ -36,9 +36,9 @@ pub(super) fn memory(process: u32) -> Result<Memory> {
     Ok(Memory { own_kib: status_kib(process, "RssAnon:")?, files_kib: status_kib(process, "RssFile:")? })
 }
 
-/// The most that it ever held, and how much of what it holds now are pages of mapped files.
+/// The most that it ever held, and how much of what it holds now is no page of a file.
 pub(super) fn peak_kib(process: u32) -> Result<(u64, u64)> {
-    Ok((status_kib(process, "VmHWM:")?, status_kib(process, "RssFile:")?))
+    Ok((status_kib(process, "VmHWM:")?, status_kib(process, "RssAnon:")?))
 }
 
 fn status_kib(process: u32, name: &str) -> Result<u64> {

@@ -84,7 +84,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !args.import {
         requests(args, &ficha, &bare)?;
     }
-    if args.no_import { Ok(ExitCode::SUCCESS) } else { import::run(args) }
+    if !args.no_import {
+        import::run(ficha, bare.with_file_name("inserts"), args)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn requests(args: &Args, ficha: &Path, bare: &Path) -> Result<()> {
