@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ficha_contract::{
     Ask, BaseName, Caller, Consultation, ErrorCode, Problem, RecordRefused, Reply, SectionStatus, Seen,
 };
-use ficha_domain::{Cpf, Purpose};
+use ficha_domain::{Cpf, Purpose, Scope};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -85,10 +85,15 @@ impl<S> Asker<S> {
     /// Reads for the purpose in the body, else in the header, else the client's own.
     ///
     /// # Errors
-    /// `missing_purpose` when there is none.
+    /// `missing_purpose` when there is none; `insufficient_scope` for one of which others are not told, unless the client
+    /// was registered for it or may see the record: else anybody could look without being seen.
     pub fn reads_for(self, in_body: Option<Purpose>) -> Result<Reader<S>, Problem> {
-        let purpose = in_body.or(self.named).or(self.access.caller.default_purpose);
-        let purpose = purpose.ok_or(ErrorCode::MissingPurpose)?;
+        let Caller { default_purpose, scopes, .. } = &*self.access.caller;
+        let purpose = in_body.or(self.named).or(*default_purpose).ok_or(ErrorCode::MissingPurpose)?;
+        if !purpose.counts() && *default_purpose != Some(purpose) && !scopes.contains(Scope::AuditRead) {
+            let detail = "This purpose needs the scope audit:read, or a client registered for it.";
+            return Err(Problem::new(ErrorCode::InsufficientScope).detail(detail));
+        }
         let at = self.shell.world().now();
         Ok(Reader { access: self.access, purpose, at, shell: self.shell, operation: self.operation })
     }

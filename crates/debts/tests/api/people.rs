@@ -166,10 +166,29 @@ async fn asking_for_somebody_unknown_is_recorded_too() {
 async fn own_access_and_audit_are_recorded_but_do_not_count() {
     let base = Base::new().await;
     base.given(&person(&json!([]))).await;
+    let read = async |token: &'static str, purpose: &str| {
+        base.client.get(PATH).token(token).header("ficha-purpose", purpose).send().await
+    };
+    let audits = "shop debts:read,audit:read purpose=credit_granting";
     for (purpose, counts) in [("own_access", false), ("audit", false), ("risk_analysis", true)] {
-        base.client.get(PATH).token(READS).header("ficha-purpose", purpose).send().await.expect(200);
+        read(audits, purpose).await.expect(200);
         assert_eq!(only(base.test.evidence.take()).counts, counts, "{purpose}");
     }
+}
+
+#[tokio::test]
+async fn nobody_looks_without_being_seen_who_was_not_trusted_with_it() {
+    let base = Base::new().await;
+    base.given(&person(&json!([]))).await;
+    let read = async |token: &'static str, purpose: &str| {
+        base.client.get(PATH).token(token).header("ficha-purpose", purpose).send().await
+    };
+    for purpose in ["own_access", "audit"] {
+        read(READS, purpose).await.problem(403, "insufficient_scope");
+    }
+    assert!(base.test.evidence.take().is_empty(), "nothing was told");
+    read("portal debts:read purpose=own_access", "own_access").await.expect(200);
+    read("portal debts:read purpose=own_access", "audit").await.problem(403, "insufficient_scope");
 }
 
 #[tokio::test]

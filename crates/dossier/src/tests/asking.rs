@@ -78,7 +78,8 @@ async fn the_record_has_the_hash_of_the_bytes_that_left() {
     assert_eq!((&*record.operation, record.status, record.counts), ("GET /dossie/{cpf}", 200, true));
     assert_eq!((seen(&record), &*record.client, record.cpf.to_string()), (states, "shop", CPF.to_owned()));
     assert_eq!(told.headers["x-request-id"], *record.id.to_string());
-    let told = app.post(r#"{"cpf":"52998224725","purpose":"own_access"}"#, SHOP).await;
+    let told =
+        app.post(r#"{"cpf":"52998224725","purpose":"own_access"}"#, &format!("{SHOP},audit:read")).await;
     let record = app.record.take().pop().unwrap();
     assert_eq!(record.answer_sha256.to_vec(), hash(&told));
     assert_eq!((&*record.operation, record.status, record.counts), ("POST /dossies", 201, false));
@@ -111,8 +112,8 @@ async fn the_purpose_comes_from_body_header_or_client() {
     let app = app().await;
     let purpose = |told: &Told| told.json()["purpose"].as_str().unwrap_or_default().to_owned();
     let header = [("ficha-purpose", "risk_analysis")];
-    let told = app.post_with(&header, r#"{"cpf":"52998224725","purpose":"audit"}"#, SHOP).await;
-    assert_eq!(purpose(&told), "audit");
+    let told = app.post_with(&header, r#"{"cpf":"52998224725","purpose":"commercial_risk"}"#, SHOP).await;
+    assert_eq!(purpose(&told), "commercial_risk");
     let told = app.post_with(&header, r#"{"cpf":"52998224725"}"#, SHOP).await;
     assert_eq!(purpose(&told), "risk_analysis");
     assert_eq!(purpose(&app.post(r#"{"cpf":"52998224725"}"#, SHOP).await), "credit_granting");

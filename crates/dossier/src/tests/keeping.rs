@@ -122,7 +122,7 @@ async fn a_key_makes_one_dossier_of_two_requests() {
     assert_eq!(app.record.take().len(), 2, "but it was a consultation");
     let reused = (422, "idempotency_key_reused".to_owned());
     assert_eq!(app.post_with(&KEY, r#"{"cpf":"12345678909"}"#, SHOP).await.code(), reused);
-    let header = [KEY[0], ("ficha-purpose", "audit")];
+    let header = [KEY[0], ("ficha-purpose", "commercial_risk")];
     assert_eq!(app.post_with(&header, NEW, SHOP).await.code(), reused, "another purpose is another request");
     assert_eq!(app.post_with(&KEY, NEW, BANK).await.json()["number"], 2, "a key belongs to its client");
     app.later(25);

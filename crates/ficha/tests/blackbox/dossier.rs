@@ -33,7 +33,7 @@ async fn the_record_is_what_the_next_one_sees_and_own_access_does_not_count() {
     server.fill(&token).await;
     let own = server
         .request(Method::GET, &format!("/dossie/{CPF}"))
-        .bearer_auth(&token)
+        .bearer_auth(server.token("read audit:read").await)
         .header("ficha-purpose", "own_access");
     assert_eq!(server.send(own).await.status, 200);
     let last =
