@@ -83,7 +83,10 @@ pub(super) fn run(ficha: PathBuf, inserts: PathBuf, args: &Args) -> Result<()> {
     for round in 1..=rounds {
         for (base, table, batch) in BASES {
             eprintln!("round {round} of {rounds}: {base} …");
-            imports.push(measure(&programs, &files, base, table, batch)?);
+            let measured = measure(&programs, &files, base, table, batch)?;
+            // What is known is told, should the rest be given up: a million people take long.
+            eprint!("{}", measured.line());
+            imports.push(measured);
         }
     }
     forget(&files)?;
