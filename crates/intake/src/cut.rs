@@ -105,6 +105,11 @@ pub(crate) fn json(data: &[u8], last: bool) -> Cut {
     }
 }
 
+/// Whether these bytes are cut as one object, well-formed or not.
+pub(crate) fn is_object(row: &[u8]) -> bool {
+    row.starts_with(b"{") && object(row) == Some((row.len(), None))
+}
+
 /// The length of the object that these bytes begin with.
 fn object(row: &[u8]) -> Option<(usize, Option<&'static str>)> {
     let (mut depth, mut at) = (0_usize, 0);

@@ -1,7 +1,7 @@
 //! What could not be taken, in a file that can be mended and imported: each row as it came, byte for byte, with its
 //! line, field and reason first.
 
-use crate::{Fault, Place, Source, rows::Form};
+use crate::{Fault, Place, Source, cut::is_object, rows::Form};
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
@@ -127,10 +127,11 @@ fn csv(delimiter: u8, line: u64, field: &str, reason: &str, raw: &[u8]) -> Vec<u
     row
 }
 
-/// A row that is JSON stays it, on one line; what is none goes along as a text.
+/// A row that is JSON stays it, on one line; what is none goes along as a text. What is not UTF-8 cannot be a text
+/// without a loss, so it stays if it will be cut as one row again.
 fn json(line: u64, field: &str, reason: &str, raw: &[u8]) -> Vec<u8> {
     let whole = serde_json::from_slice::<serde::de::IgnoredAny>(raw).is_ok()
-        || std::str::from_utf8(raw).is_err() && raw.ends_with(b"}");
+        || std::str::from_utf8(raw).is_err() && is_object(raw);
     let [field, reason] = [field, reason].map(|text| serde_json::Value::from(text).to_string());
     let mut row = format!("{{\"line\":{line},\"field\":{field},\"reason\":{reason}").into_bytes();
     if whole {
@@ -186,6 +187,14 @@ mod tests {
             "{\"line\":7,\"field\":\"value\",\"reason\":\"is an amount; date is \\\"missing\\\"\",\"row\":{\"a\":  1}}\n"
         );
         assert_eq!(unwrap(&row), "{\"a\":  1}");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_stays_if_it_is_an_object() {
+        let row = |raw: &[u8]| json(1, "row", "is not UTF-8", raw);
+        let ends = |row: &[u8], end: &[u8]| row.ends_with(&[end, b"}\n"].concat());
+        assert!(ends(&row(b"{\"a\":\"\xff\"}"), b",\"row\":{\"a\":\"\xff\"}"));
+        assert!(ends(&row(b"\"a\":{\"b\":\xff}"), ",\"text\":\"\\\"a\\\":{\\\"b\\\":\u{fffd}}\"".as_bytes()));
     }
 
     #[test]
