@@ -6,6 +6,10 @@
 //! A function here and its line in [`TARGETS`]; a file in `fuzz_targets/` and its `[[bin]]`; a few inputs in
 //! `corpus/<name>/`, among them everything that ever broke it.
 
+mod rows;
+
+pub use rows::rows;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_contract::{TokenVerifier, wire};
 use ficha_domain::{
@@ -19,13 +23,14 @@ use std::{cell::OnceCell, sync::Arc};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("cpf", cpf),
     ("money", money),
     ("moments", moments),
     ("token", token),
     ("spool", spool),
     ("bodies", bodies),
+    ("rows", rows),
 ];
 
 /// What is read as a CPF is written as eleven digits that are the same CPF again; strict takes no more than the form.
