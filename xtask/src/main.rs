@@ -42,7 +42,7 @@ enum Task {
     Test(test::Args),
     /// Measures ficha against a bare server that returns the same bytes.
     Bench(bench::Args),
-    /// Kills the real process in the middle of writes and reads, and looks for what it had acknowledged.
+    /// Kills the real process in the middle of writes, reads and imports, and looks for what it had acknowledged.
     Kill(kill::Args),
     /// Runs the fuzz targets on from their corpora (needs a C++ compiler).
     Fuzz(fuzz::Args),

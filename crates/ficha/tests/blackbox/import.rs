@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -198,7 +198,7 @@ async fn killed_in_the_middle_and_repeated() {
     for base in ["debts", "events"] {
         let file = out.join(format!("{base}.csv"));
         let expected = whole.import(base, &file, &[]);
-        kill_after_the_first_batch(&killed, base, &file);
+        assert!(kill_after(killed.dir.path(), base, &file, 50, 1));
         let rest = killed.import(base, &file, &[]);
         let [created, unchanged] = ["created", "unchanged"].map(|key| rest[key].as_u64().unwrap());
         assert!(created > 0 && unchanged > 0, "some was in, some was not: {rest}");
@@ -238,17 +238,20 @@ fn stripped(text: &str) -> Value {
     value
 }
 
-fn kill_after_the_first_batch(place: &Place, base: &str, file: &Path) {
-    let mut import = command(place.dir.path())
-        .args(["import", base, "--batch", "50"])
+/// Imports a file in batches of this size and kills that when so many have landed; whether it was still at it.
+pub fn kill_after(dir: &Path, base: &str, file: &Path, batch: u64, landed: usize) -> bool {
+    let mut import = command(dir)
+        .args(["import", base, "--batch", &batch.to_string()])
         .arg(file)
         .env("FICHA_LOG", "debug")
+        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(import.stderr.take().unwrap()).lines();
-    let landed = lines.map_while(Result::ok).find(|line| line.contains("\"message\":\"landed\""));
+    let lines = BufReader::new(import.stderr.take().unwrap()).lines().map_while(Result::ok);
+    lines.filter(|line| line.contains("\"message\":\"landed\"")).take(landed).for_each(drop);
     import.kill().unwrap();
-    import.wait().unwrap();
-    assert!(landed.is_some());
+    let status = import.wait().unwrap();
+    assert!(status.success() || status.signal().is_some(), "it failed by itself: {status}");
+    !status.success()
 }

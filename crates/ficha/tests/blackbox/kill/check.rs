@@ -19,17 +19,34 @@ pub struct Tally {
     /// Consultations that nobody got an answer of; each may be recorded or not.
     pending_consultations: usize,
     repeated: usize,
+    /// Rows of imports, and imports that were cut off between their first batch and their last.
+    fed: u64,
+    cut: usize,
+}
+
+impl Tally {
+    /// So many rows were imported, in two halves or not.
+    pub fn fed(&mut self, rows: u64, in_halves: bool) {
+        self.fed += rows;
+        self.cut += usize::from(in_halves);
+    }
+
+    /// So many people were asked about beside the workers' own.
+    pub fn asked(&mut self, people: usize) {
+        self.consultations += people;
+    }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { writes, consultations, pending_done, pending_undone, pending_consultations, repeated } =
-            self;
+        let Self { writes, consultations, pending_done, pending_undone, pending_consultations, .. } = self;
+        let Self { repeated, fed, cut, .. } = self;
         write!(
             f,
             "{writes} acknowledged writes and {consultations} answered consultations are there, none twice; of {} \
              writes cut off {pending_done} were done, {pending_undone} not, none half; {pending_consultations} \
-             consultations cut off; {repeated} repetitions with the same key did nothing twice",
+             consultations cut off; {repeated} repetitions with the same key did nothing twice; {fed} imported rows \
+             are there once, {cut} imports cut off half-way",
             pending_done + pending_undone
         )
     }

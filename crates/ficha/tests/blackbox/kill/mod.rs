@@ -1,5 +1,6 @@
-//! By force: the process dies by SIGKILL while many connections write and read, and starts again on what it left.
-//! Everything it acknowledged must be there, nothing twice, and nothing half.
+//! By force: the process dies by SIGKILL while many connections write and read, and starts again on what it left; so
+//! does an import beside it, at a moment of its own. Everything that was acknowledged must be there, nothing twice, and
+//! nothing half; an import that is repeated ends as if it had never been cut off.
 //!
 //! One folder lives through all rounds of a run, so a round also meets what the earlier ones left behind. Everything
 //! follows from the seed but the machine's own timing: the kill comes with the n-th acknowledgement, never after a sleep,
@@ -8,15 +9,17 @@
 //! A few rounds run with the tests; `cargo xtask kill --rounds 50 --seed 7` runs more.
 //!
 //! # To add a writer
-//! What a connection does is a choice in [`work::Worker::choose`]. What writes beside the server (an import) is one more
-//! task beside the workers in [`round`], with a check of its own beside [`check::everything`].
+//! What a connection does is a choice in [`work::Worker::choose`]. What writes beside the server, as [`feed`] does, is
+//! one more task beside the workers in [`round`], with a check of its own beside [`check::everything`].
 
 mod check;
+mod feed;
 mod model;
 mod work;
 
 use crate::server::{Server, folder};
 use check::Tally;
+use feed::Feed;
 use model::Chance;
 use std::sync::{
     Arc,
@@ -66,6 +69,11 @@ async fn round(
         tokio::spawn(worker.until_killed(line.clone(), fuse.clone()))
     };
     let working: Vec<_> = (0..WORKERS as u64).map(start).collect();
+    let feed = Feed::new(number, chance);
+    let feeding = {
+        let (feed, dir) = (feed.clone(), dir.clone());
+        tokio::task::spawn_blocking(move || feed.until_killed(dir.path()))
+    };
     fuse.burnt().await;
     drop(server.kill());
     let mut workers = Vec::new();
@@ -76,8 +84,17 @@ async fn round(
     if chance.below(4) == 0 {
         drop(Server::start_in(dir.clone(), &[]).kill());
     }
+    // By now it may have gone on without a server.
+    feeding.await.unwrap();
+    if !feed.beside {
+        feed.repeat(dir.path(), tally);
+    }
     let server = Server::start_in(dir.clone(), &[]);
     let line = Line::new(&server, server.token_of(id, secret).await);
+    if feed.beside {
+        feed.repeat(dir.path(), tally);
+    }
+    feed.is_there(&line, tally).await;
     for worker in &mut workers {
         check::everything(worker, &line, tally).await;
     }

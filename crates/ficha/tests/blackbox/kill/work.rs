@@ -71,6 +71,15 @@ impl Line {
         if let Some(key) = &op.key {
             request = request.header("Idempotency-Key", key);
         }
+        Self::whole(request).await
+    }
+
+    /// A question beside a worker's.
+    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+        Self::whole(self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token)).await
+    }
+
+    async fn whole(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         let answer = request.send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         Ok(Answer { status, headers, text: answer.text().await? })
