@@ -34,8 +34,8 @@ impl Default for Tuning {
             held_bytes: 32 << 20,
             // The larger a batch, the more of its records share a page of the store's index by person, and the less
             // often readers of that index begin anew.
-            batch: 32_768,
-            wake_at: 32_768,
+            batch: 65_536,
+            wake_at: 65_536,
             rest: Duration::from_secs(5),
             pace: Duration::from_millis(1),
         }

@@ -13,17 +13,20 @@ const MIGRATIONS: &[Migration] = &[
     KEY_TABLE,
     IDEMPOTENCY_TABLE,
     "CREATE TABLE person (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given again
-        person_index BLOB NOT NULL,            -- 16 bytes: of whom it is, blinded where the base is sealed
-        key_id INTEGER NOT NULL,               -- which key blinded it
+        place INTEGER PRIMARY KEY,   -- made of the index: a look-up is one way down one tree, not two
+        person_index BLOB NOT NULL,  -- 16 bytes: of whom it is, blinded where the base is sealed
+        key_id INTEGER NOT NULL,     -- which key blinded it
+        id INTEGER NOT NULL UNIQUE,  -- never given again
         version INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL,           -- ms since 1970
+        updated_at INTEGER NOT NULL, -- ms since 1970
         body BLOB NOT NULL
     ) STRICT;
-    CREATE UNIQUE INDEX person_by_index ON person (person_index, key_id);
     CREATE TABLE counter (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    INSERT INTO counter VALUES ('number', 0);",
+    INSERT INTO counter VALUES ('number', 0), ('person', 0);",
 ];
+
+/// Where somebody's place is taken, one of the next is his. Among a thousand million people hardly two share one.
+const PLACES: i64 = 8;
 
 /// A day, as the draft suggests, in milliseconds.
 const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -63,11 +66,22 @@ impl PeopleStore for SqlitePeople {
     }
 }
 
+const FIND: &str = "SELECT id, version, updated_at, body FROM person
+    WHERE place BETWEEN ?1 AND ?2 AND person_index = ?3 AND key_id = ?4 LIMIT 1";
+
+/// The first and the last place where somebody may be kept.
+fn places(index: &BlindIndex) -> (i64, i64) {
+    let [.., a, b, c, d, e, f, g, h] = index.value;
+    let first = i64::from_be_bytes([a, b, c, d, e, f, g, h]) & (i64::MAX >> 1);
+    (first, first + PLACES - 1)
+}
+
 fn find(connection: &Connection, indexes: &[BlindIndex]) -> rusqlite::Result<Option<Row>> {
-    let sql = "SELECT id, version, updated_at, body FROM person WHERE person_index = ?1 AND key_id = ?2";
-    let mut select = connection.prepare_cached(sql)?;
+    let mut select = connection.prepare_cached(FIND)?;
     for index in indexes {
-        if let Some(row) = select.query_row(params![index.value, index.key], read_row).optional()? {
+        let (first, last) = places(index);
+        let row = select.query_row(params![first, last, index.value, index.key], read_row);
+        if let Some(row) = row.optional()? {
             return Ok(Some(row));
         }
     }
@@ -91,14 +105,14 @@ fn apply(connection: &Connection, change: &Change, given: &mut Given<'_>) -> Res
     }
     let current = find(connection, &change.indexes).map_err(store)?;
     let slot = Slot {
-        id: current.as_ref().map_or_else(|| given.next_person(), |row| Ok(row.id)).map_err(store)?,
+        id: current.as_ref().map_or_else(|| given.people.next(), |row| Ok(row.id)).map_err(store)?,
         version: current.as_ref().map_or(1, |row| row.version + 1),
         current: current.as_ref(),
     };
     let verdict = (change.decide)(&slot, given)?;
     let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;
     if kind == Kind::Created {
-        given.person = Some(slot.id);
+        given.people.last = Some(slot.id);
     }
     if let Some(key) = &change.idempotency {
         let at_ms = change.now.as_millisecond();
@@ -120,58 +134,83 @@ fn carry_out(
             Ok((Kind::Deleted, reply))
         }
         Verdict::Put { body, reply } => {
-            let sql = if slot.current.is_some() {
-                "UPDATE person SET person_index = ?2, key_id = ?3, version = ?4, updated_at = ?5, body = ?6 \
-                    WHERE id = ?1"
-            } else {
-                "INSERT INTO person VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-            };
-            let (index, now_ms) = (change.indexes[0], change.now.as_millisecond());
-            let row = params![slot.id, index.value, index.key, slot.version, now_ms, body];
-            connection.prepare_cached(sql)?.execute(row)?;
+            put(connection, change, slot, &body)?;
             Ok((if slot.current.is_some() { Kind::Replaced } else { Kind::Created }, reply))
         }
     }
 }
 
+/// Puts a document in the place of the one that was there, or in a place of its own.
+fn put(connection: &Connection, change: &Change, slot: &Slot<'_>, body: &[u8]) -> rusqlite::Result<()> {
+    let (index, now_ms) = (change.indexes[0], change.now.as_millisecond());
+    if slot.current.is_some() {
+        let sql = "UPDATE person SET version = ?1, updated_at = ?2, body = ?3
+            WHERE id = ?4 AND person_index = ?5 AND key_id = ?6";
+        let row = params![slot.version, now_ms, body, slot.id, index.value, index.key];
+        if connection.prepare_cached(sql)?.execute(row)? == 1 {
+            return Ok(());
+        }
+        // Kept under a key that has been succeeded: the new one's index has another place.
+        connection.prepare_cached("DELETE FROM person WHERE id = ?1")?.execute([slot.id])?;
+    }
+    let sql = "INSERT INTO person VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (place) DO NOTHING";
+    let mut insert = connection.prepare_cached(sql)?;
+    let (first, last) = places(&index);
+    for place in first..=last {
+        let row = params![place, index.value, index.key, slot.id, slot.version, now_ms, body];
+        if insert.execute(row)? == 1 {
+            return Ok(());
+        }
+    }
+    Err(rusqlite::Error::StatementChangedRows(0))
+}
+
 /// The numbers that this transaction gave, looked up once and noted once: a bulk load gives thousands.
 struct Given<'a> {
-    connection: &'a Connection,
-    person: Option<i64>,
-    number: Option<i64>,
-    noted: Option<i64>,
+    /// Of people.
+    people: Counter<'a>,
+    /// Of things inside documents.
+    numbers: Counter<'a>,
 }
 
 impl<'a> Given<'a> {
     fn new(connection: &'a Connection) -> Self {
-        Self { connection, person: None, number: None, noted: None }
-    }
-
-    /// The id that AUTOINCREMENT would give: above every one it ever gave.
-    fn next_person(&mut self) -> rusqlite::Result<i64> {
-        if let Some(last) = self.person {
-            return Ok(last + 1);
-        }
-        let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'person'), 0)";
-        let last = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        self.person = Some(last);
-        Ok(last + 1)
-    }
-
-    fn last(&mut self) -> rusqlite::Result<i64> {
-        if let Some(last) = self.number {
-            return Ok(last);
-        }
-        let sql = "SELECT last FROM counter WHERE name = 'number'";
-        let last = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        (self.number, self.noted) = (Some(last), Some(last));
-        Ok(last)
+        let counter = |name| Counter { connection, name, last: None, noted: None };
+        Self { people: counter("person"), numbers: counter("number") }
     }
 
     fn note(&self) -> rusqlite::Result<()> {
-        if self.number != self.noted {
-            let sql = "UPDATE counter SET last = ?1 WHERE name = 'number'";
-            self.connection.prepare_cached(sql)?.execute([self.number])?;
+        self.people.note()?;
+        self.numbers.note()
+    }
+}
+
+struct Counter<'a> {
+    connection: &'a Connection,
+    name: &'static str,
+    last: Option<i64>,
+    noted: Option<i64>,
+}
+
+impl Counter<'_> {
+    fn last(&mut self) -> rusqlite::Result<i64> {
+        if let Some(last) = self.last {
+            return Ok(last);
+        }
+        let sql = "SELECT last FROM counter WHERE name = ?1";
+        let last = self.connection.prepare_cached(sql)?.query_row([self.name], |row| row.get(0))?;
+        (self.last, self.noted) = (Some(last), Some(last));
+        Ok(last)
+    }
+
+    fn next(&mut self) -> rusqlite::Result<i64> {
+        Ok(self.last()? + 1)
+    }
+
+    fn note(&self) -> rusqlite::Result<()> {
+        if self.last != self.noted {
+            let sql = "UPDATE counter SET last = ?1 WHERE name = ?2";
+            self.connection.prepare_cached(sql)?.execute(params![self.last, self.name])?;
         }
         Ok(())
     }
@@ -179,14 +218,14 @@ impl<'a> Given<'a> {
 
 impl Numbers for Given<'_> {
     fn next(&mut self) -> Result<i64, StoreError> {
-        let next = self.last().map_err(StoreError::new)? + 1;
-        self.number = Some(next);
+        let next = self.numbers.next().map_err(StoreError::new)?;
+        self.numbers.last = Some(next);
         Ok(next)
     }
 
     fn taken(&mut self, number: i64) -> Result<(), StoreError> {
-        let last = self.last().map_err(StoreError::new)?;
-        self.number = Some(last.max(number));
+        let last = self.numbers.last().map_err(StoreError::new)?;
+        self.numbers.last = Some(last.max(number));
         Ok(())
     }
 }
@@ -210,4 +249,39 @@ mod tests {
     }
 
     crate::contract::suite!(store);
+
+    #[tokio::test]
+    async fn people_whose_places_meet_are_kept_side_by_side() {
+        let (people, _dir) = store().await;
+        // Equal where the place is made of, and different people.
+        let indexes: Vec<_> = (1..=PLACES)
+            .map(|who| BlindIndex { key: 1, value: (who as u128 * (1 << 64) + 7).to_be_bytes() })
+            .collect();
+        let put = |index: BlindIndex| Change {
+            indexes: vec![index],
+            idempotency: None,
+            now: Timestamp::UNIX_EPOCH,
+            decide: Box::new(move |_, _| Ok(Verdict::Put { body: index.value.to_vec(), reply: Vec::new() })),
+        };
+        people.change(indexes.iter().map(|index| put(*index)).collect()).await.unwrap();
+        for index in &indexes {
+            let row = people.find(&[*index]).await.unwrap().unwrap();
+            assert_eq!(row.body, index.value);
+        }
+        let one_more = BlindIndex { key: 1, value: (99_u128 * (1 << 64) + 7).to_be_bytes() };
+        assert!(people.change(vec![put(one_more)]).await.is_err(), "refused, and nobody's place taken");
+        assert_eq!(people.find(&[one_more]).await.unwrap(), None);
+        assert_eq!(people.find(&indexes[..1]).await.unwrap().unwrap().version, 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_is_one_way_down_one_tree() {
+        let (people, _dir) = store().await;
+        let explain = |connection: &Connection| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {FIND}"))?;
+            statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let plan = people.0.read(explain).unwrap();
+        assert_eq!(plan, ["SEARCH person USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+    }
 }
