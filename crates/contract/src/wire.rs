@@ -156,9 +156,30 @@ fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 /// A list of JSON objects: serde by itself would also read `["1.00", "2020-01-01"]` as the fields in their order.
-fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+///
+/// # Errors
+/// What is not such a list.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|object| object.0).collect())
+}
+
+/// As [`objects`], of a list that may be left out, and is not null where it is there.
+///
+/// # Errors
+/// What is not such a list.
+pub fn given_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    objects(deserializer).map(Some)
+}
+
+/// A value that may be left out, and is not null where it is there.
+///
+/// # Errors
+/// What is no such value.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 struct Object<T>(T);

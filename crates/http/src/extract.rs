@@ -213,7 +213,7 @@ fn without_place(message: &str) -> &str {
 }
 
 /// A name that the client made up is repeated only if it looks like a field's name.
-fn known(name: &str) -> String {
+pub(crate) fn known(name: &str) -> String {
     let plain = name.len() <= 40
         && !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');

@@ -28,6 +28,7 @@ mod metrics;
 mod openapi;
 mod reader;
 mod refused;
+mod seed_list;
 mod serve;
 mod shell;
 
@@ -37,8 +38,9 @@ pub use extract::{Body, Conditional, PathCpf, QueryParams, path_id};
 pub use layer::{RequestId, around};
 pub use limit::{Limits, Rate};
 pub use metrics::Metrics;
-pub use openapi::{amount, document, signed_amount};
+pub use openapi::{amount, document, requiring, signed_amount};
 pub use reader::{Answer, Asker, Reader, reply};
 pub use refused::{ProblemBody, Refused};
+pub use seed_list::{AskedList, Is, ListRules, SeedList};
 pub use serve::{Listening, Ready, serve, wrap};
 pub use shell::Shell;

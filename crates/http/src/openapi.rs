@@ -33,7 +33,7 @@ pub fn document(mut api: OpenApi, role: &str, description: &str) -> OpenApi {
         .security_schemes
         .insert("oauth2".into(), RefOr::T(SecurityScheme::OAuth2(OAuth2::new([flow]))));
     for (path, item) in &mut api.paths.paths {
-        for method in [HttpMethod::Get, HttpMethod::Put, HttpMethod::Post, HttpMethod::Delete] {
+        for method in METHODS {
             if let Some(operation) = operation(item, &method) {
                 complete(operation, &method, path);
             }
@@ -42,11 +42,15 @@ pub fn document(mut api: OpenApi, role: &str, description: &str) -> OpenApi {
     api
 }
 
+const METHODS: [HttpMethod; 5] =
+    [HttpMethod::Get, HttpMethod::Put, HttpMethod::Post, HttpMethod::Patch, HttpMethod::Delete];
+
 fn operation<'a>(item: &'a mut utoipa::openapi::PathItem, method: &HttpMethod) -> Option<&'a mut Operation> {
     match method {
         HttpMethod::Get => item.get.as_mut(),
         HttpMethod::Put => item.put.as_mut(),
         HttpMethod::Post => item.post.as_mut(),
+        HttpMethod::Patch => item.patch.as_mut(),
         HttpMethod::Delete => item.delete.as_mut(),
         _ => None,
     }
@@ -149,6 +153,15 @@ fn if_match_header() -> Parameter {
 
 fn if_none_match_header() -> Parameter {
     header("If-None-Match", "Only if nothing is there yet.", text().enum_values(Some(["*"])))
+}
+
+/// An object's schema of which these fields must be there.
+#[must_use]
+pub fn requiring(mut schema: RefOr<schema::Schema>, fields: &[&str]) -> RefOr<schema::Schema> {
+    if let RefOr::T(schema::Schema::Object(object)) = &mut schema {
+        object.required.extend(fields.iter().map(|field| (*field).to_owned()));
+    }
+    schema
 }
 
 /// Reais that are not negative: a text, or a JSON number with at most two decimals.

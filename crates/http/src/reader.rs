@@ -82,6 +82,13 @@ fn one_of_purposes() -> String {
 }
 
 impl<S> Asker<S> {
+    /// Reads what it did not write, if this caller may also read the base for a purpose of its own.
+    #[must_use]
+    pub fn may_read(self, base: Scope) -> Option<Reader<S>> {
+        let has_scope = self.access.caller.scopes.contains(base);
+        self.reads_for(None).ok().filter(|_| has_scope)
+    }
+
     /// Reads for the purpose in the body, else in the header, else the client's own.
     ///
     /// # Errors
@@ -134,11 +141,41 @@ impl<S> Reader<S> {
 
     /// Records that somebody asked and was refused for a reason that tells of the person.
     pub async fn refuse(self, cpf: Cpf, seen: Seen, problem: Problem) -> Refused {
-        let record = self.consultation(cpf, seen, problem.code.status(), b"");
+        let record = self.consultation(cpf, seen, problem.code.status(), sha256(b""));
         match self.record(vec![record]).await {
             Ok(()) => problem.into(),
             Err(refused) => refused.into(),
         }
+    }
+
+    /// One base's array, as the seed's lists are: everybody in it is consulted, and so is nobody, where a CPF is named.
+    ///
+    /// # Errors
+    /// As [`Reader::disclose`].
+    pub async fn answer_list(
+        self,
+        base: BaseName,
+        asked: Option<Cpf>,
+        people: Vec<Cpf>,
+        body: Bytes,
+    ) -> Result<Response, Refused> {
+        let status = if people.is_empty() { SectionStatus::NotFound } else { SectionStatus::Fresh };
+        let people = if people.is_empty() { asked.into_iter().collect() } else { people };
+        let seen = Seen::one(base, status);
+        self.disclose_each(people.into_iter().map(|cpf| (cpf, seen)).collect(), body).await
+    }
+
+    /// The answer of a write that shows more of somebody than was sent: recorded as a glance, since whoever feeds a
+    /// base consults nobody.
+    ///
+    /// # Errors
+    /// As [`Reader::disclose`]; what was written stays.
+    pub async fn answer_written(self, base: BaseName, cpf: Cpf, reply: Reply) -> Result<Response, Refused> {
+        let seen = Seen::one(base, SectionStatus::Fresh);
+        let mut response = self.disclose_list(vec![(cpf, seen)], reply.body.into()).await?;
+        *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+        put_etag(response.headers_mut(), reply.etag.as_deref());
+        Ok(response)
     }
 
     /// Records the consultation, then answers with this JSON.
@@ -152,10 +189,19 @@ impl<S> Reader<S> {
         status: StatusCode,
         body: Bytes,
     ) -> Result<Response, Refused> {
-        let record = self.consultation(cpf, seen, status.as_u16(), &body);
+        let record = self.consultation(cpf, seen, status.as_u16(), sha256(&body));
         self.record(vec![record]).await?;
         Ok((status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body)
             .into_response())
+    }
+
+    /// Records a consultation of each of many people, then answers with this JSON.
+    ///
+    /// # Errors
+    /// `record_unavailable` when the consultations could not be made durable.
+    pub async fn disclose_each(self, people: Vec<(Cpf, Seen)>, body: Bytes) -> Result<Response, Refused> {
+        let counts = self.purpose.counts();
+        self.disclose_many(people, counts, body).await
     }
 
     /// Records a glance at each of many people, then answers with this JSON. A glance is not a consultation that
@@ -164,18 +210,26 @@ impl<S> Reader<S> {
     /// # Errors
     /// `record_unavailable` when the record could not be made durable.
     pub async fn disclose_list(self, people: Vec<(Cpf, Seen)>, body: Bytes) -> Result<Response, Refused> {
-        let glance = |(cpf, seen)| {
+        self.disclose_many(people, false, body).await
+    }
+
+    async fn disclose_many(
+        self,
+        people: Vec<(Cpf, Seen)>,
+        counts: bool,
+        body: Bytes,
+    ) -> Result<Response, Refused> {
+        let answer = sha256(&body);
+        let record = |(cpf, seen)| {
             let id = self.shell.world().new_id();
-            Consultation { id, counts: false, ..self.consultation(cpf, seen, 200, &body) }
+            Consultation { id, counts, ..self.consultation(cpf, seen, 200, answer) }
         };
-        let records = people.into_iter().map(glance).collect();
+        let records = people.into_iter().map(record).collect();
         self.record(records).await?;
         Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
     }
 
-    fn consultation(&self, cpf: Cpf, seen: Seen, status: u16, body: &[u8]) -> Consultation {
-        let mut answer_sha256 = [0; 32];
-        answer_sha256.copy_from_slice(digest(&SHA256, body).as_ref());
+    fn consultation(&self, cpf: Cpf, seen: Seen, status: u16, answer_sha256: [u8; 32]) -> Consultation {
         Consultation {
             id: self.access.request_id.0,
             at: self.at,
@@ -201,6 +255,12 @@ impl<S> Reader<S> {
             problem
         })
     }
+}
+
+fn sha256(body: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest(&SHA256, body).as_ref());
+    sum
 }
 
 fn put_etag(headers: &mut HeaderMap, etag: Option<&str>) {

@@ -6,14 +6,18 @@ use ficha_contract::{ErrorCode, Problem};
 use ficha_domain::{MovedClock, SeededRandom, World};
 use ficha_seal::BlindIndex;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+};
 
 /// The suite, on one engine.
 macro_rules! suite {
     ($make:path) => {
         $crate::contract::suite!($make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
             a_refusal_undoes_the_whole_batch, numbers_are_given_once, keys_replay_inside_the_transaction,
-            keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave);
+            keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
+            ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told);
     };
     ($make:path: $($name:ident),*) => {$(
         #[tokio::test]
@@ -145,4 +149,39 @@ pub async fn changes_of_one_person_do_not_interleave(store: Arc<impl PeopleStore
     }
     let row = store.find(&[index(1, 1)]).await.unwrap().unwrap();
     assert_eq!((row.body.len(), row.version), (50, 50));
+}
+
+pub async fn ids_find_people(store: Arc<impl PeopleStore + 'static>) {
+    done(&store, put(1, b"one")).await;
+    done(&store, put(2, b"two")).await;
+    let second = store.find(&[index(1, 2)]).await.unwrap().unwrap();
+    assert_eq!(store.find_id(second.id).await.unwrap(), Some(second.clone()));
+    assert_eq!(store.find_id(second.id + 1).await.unwrap(), None);
+    assert_eq!(store.find_id(i64::MIN).await.unwrap(), None);
+    done(&store, delete(2)).await;
+    assert_eq!(store.find_id(second.id).await.unwrap(), None);
+}
+
+async fn walked(store: &Arc<impl PeopleStore>, down: bool, most: usize) -> Vec<u8> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let into = seen.clone();
+    let visit = move |row: crate::Row| {
+        let mut seen = into.lock().unwrap();
+        seen.extend(row.body);
+        if seen.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    store.walk(down, Box::new(visit)).await.unwrap();
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
+pub async fn a_walk_goes_along_the_ids_and_stops_when_told(store: Arc<impl PeopleStore + 'static>) {
+    assert!(walked(&store, false, 9).await.is_empty());
+    for (person, body) in [(9, b"a"), (3, b"b"), (7, b"c"), (5, b"d")] {
+        done(&store, put(person, body)).await;
+    }
+    done(&store, delete(7)).await;
+    assert_eq!(walked(&store, false, 9).await, b"abd");
+    assert_eq!(walked(&store, true, 9).await, b"dba");
+    assert_eq!(walked(&store, true, 2).await, b"db");
 }

@@ -11,9 +11,10 @@
 #[cfg(test)]
 mod contract;
 mod people;
+mod reading;
 mod sqlite;
 mod store;
 
 pub use people::{Decision, Keeping, People, Person};
 pub use sqlite::SqlitePeople;
-pub use store::{Blinded, Change, Decide, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict};
+pub use store::{Blinded, Change, Decide, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict, Visit};

@@ -20,8 +20,8 @@ pub enum Keeping {
 /// The documents of one base.
 #[derive(Clone)]
 pub struct People {
-    store: Arc<dyn PeopleStore>,
-    keeping: Keeping,
+    pub(crate) store: Arc<dyn PeopleStore>,
+    pub(crate) keeping: Keeping,
     world: World,
 }
 
@@ -181,7 +181,7 @@ impl Keeping {
         }
     }
 
-    fn open(&self, row: &Row) -> Result<Person, StoreError> {
+    pub(crate) fn open(&self, row: &Row) -> Result<Person, StoreError> {
         let body = match self {
             Self::Sealed(vault) => {
                 vault.open(&row.id.to_be_bytes(), &row.body).map_err(StoreError::new)?.into()

@@ -1,13 +1,13 @@
 //! People in a SQLite file.
 
-use crate::{Change, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict};
+use crate::{Change, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict, Visit};
 use async_trait::async_trait;
 use ficha_contract::{ErrorCode, Problem, StoreError};
 use ficha_seal::{BlindIndex, Vault};
 use ficha_sqlite::{Database, IDEMPOTENCY_TABLE, KEY_TABLE, Migration, Remembered};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 const MIGRATIONS: &[Migration] = &[
     KEY_TABLE,
@@ -28,6 +28,8 @@ const MIGRATIONS: &[Migration] = &[
 /// Where somebody's place is taken, one of the next is his. Among a thousand million people hardly two share one.
 const PLACES: i64 = 8;
 
+/// A walk that selects rarely may go far.
+const WALK_DEADLINE: Duration = Duration::from_secs(5);
 /// A day, as the draft suggests, in milliseconds.
 const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -50,6 +52,15 @@ impl SqlitePeople {
 impl PeopleStore for SqlitePeople {
     async fn find(&self, indexes: &[BlindIndex]) -> Result<Option<Row>, StoreError> {
         self.0.read(|connection| find(connection, indexes)).map_err(StoreError::new)
+    }
+
+    async fn find_id(&self, id: i64) -> Result<Option<Row>, StoreError> {
+        self.0.read(|connection| find_id(connection, id)).map_err(StoreError::new)
+    }
+
+    async fn walk(&self, down: bool, visit: Visit) -> Result<(), StoreError> {
+        let walk = move |connection: &Connection| walk(connection, down, visit);
+        self.0.read_long(WALK_DEADLINE, walk).await.map_err(StoreError::new)
     }
 
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem> {
@@ -86,6 +97,24 @@ fn find(connection: &Connection, indexes: &[BlindIndex]) -> rusqlite::Result<Opt
         }
     }
     Ok(None)
+}
+
+fn find_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<Row>> {
+    let sql = "SELECT id, version, updated_at, body FROM person WHERE id = ?1";
+    connection.prepare_cached(sql)?.query_row([id], read_row).optional()
+}
+
+fn walk(connection: &Connection, down: bool, mut visit: Visit) -> rusqlite::Result<()> {
+    let direction = if down { "DESC" } else { "ASC" };
+    let sql = format!("SELECT id, version, updated_at, body FROM person ORDER BY id {direction}");
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        if visit(read_row(row)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {

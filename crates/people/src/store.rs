@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use ficha_contract::{Problem, StoreError};
 use ficha_seal::BlindIndex;
 use jiff::Timestamp;
+use std::ops::ControlFlow;
 
 /// A document as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,12 +113,22 @@ pub enum Kind {
     Unchanged,
 }
 
+/// Is shown document after document, until it has seen enough.
+pub type Visit = Box<dyn FnMut(Row) -> ControlFlow<()> + Send>;
+
 /// Keeps one versioned document per person.
 #[async_trait]
 pub trait PeopleStore: Send + Sync {
     /// The person's document, under whichever of the indexes it is kept; every change that was answered before this
     /// call began is seen. A point read: microseconds on an embedded engine.
     async fn find(&self, indexes: &[BlindIndex]) -> Result<Option<Row>, StoreError>;
+
+    /// The document of this id. Sees as much as [`PeopleStore::find`], and costs the same.
+    async fn find_id(&self, id: i64) -> Result<Option<Row>, StoreError>;
+
+    /// Shows documents along their ids, downwards if so asked, each once, as they all were at one moment not before
+    /// the call. An engine bounds the time: a walk that takes longer fails.
+    async fn walk(&self, down: bool, visit: Visit) -> Result<(), StoreError>;
 
     /// Does all changes in one transaction, in order, each seeing those before it. Durable when this returns;
     /// when it fails, or one `decide` refuses, nothing of it happened. Two changes of one person never interleave.
