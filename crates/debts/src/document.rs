@@ -10,8 +10,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-const NAME_CHARS: usize = 200;
-const ADDRESS_CHARS: usize = 300;
+pub(crate) const NAME_CHARS: usize = 200;
+pub(crate) const ADDRESS_CHARS: usize = 300;
 const DEBTS: usize = 1000;
 
 /// Beyond it, programs that read JSON numbers as doubles mistake one for another.
@@ -108,12 +108,12 @@ impl Document {
         Ok(merged)
     }
 
-    fn empty(id: i64, cpf: Cpf) -> Self {
+    pub(crate) fn empty(id: i64, cpf: Cpf) -> Self {
         Self { id, cpf: cpf.to_string(), name: String::new(), address: String::new(), debts: Vec::new() }
     }
 
     /// Named debts first, or an equal one without an id would take their place.
-    fn add(&mut self, sent: &[Debt], numbers: &mut dyn Numbers) -> Result<(), Problem> {
+    pub(crate) fn add(&mut self, sent: &[Debt], numbers: &mut dyn Numbers) -> Result<(), Problem> {
         let mut matched = vec![false; self.debts.len()];
         for debt in sent {
             let Some(id) = debt.id else { continue };

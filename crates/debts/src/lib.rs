@@ -1,6 +1,6 @@
 //! Base A: what a person owes. The most secret of the three: sealed at rest, found by a blind index.
 //!
-//! `api` (routes) → [`Debts`] (service) → [`ficha_people::People`] (store).
+//! `api` (routes; the seed's own in `customers`) → [`Debts`] (service) → [`ficha_people::People`] (store).
 //!
 //! # To add a field
 //! Its place in [`ficha_contract::wire::DebtsPerson`] (input), in `document::Document` (what is kept and answered) with
@@ -10,8 +10,10 @@
 //! A handler in `api`, as the front page of `ficha-http` shows.
 
 mod api;
+mod customers;
 mod document;
 mod service;
 
 pub use api::routes;
+pub use customers::seed_routes;
 pub use service::Debts;

@@ -12,7 +12,7 @@ use ficha_people::{Decision, Numbers, People, Person};
 
 /// Base A.
 #[derive(Clone)]
-pub struct Debts(People);
+pub struct Debts(pub(crate) People);
 
 impl Debts {
     /// Base A in these documents, which are kept sealed.

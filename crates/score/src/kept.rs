@@ -66,6 +66,13 @@ pub(crate) fn id(body: &Bytes) -> Option<ObjectId> {
     std::str::from_utf8(json.get(ID)?).ok()?.parse().ok()
 }
 
+/// Puts another id in place of the one that is there, in bytes that [`pack`] made.
+pub(crate) fn put_id(body: &mut [u8], id: ObjectId) {
+    if let Some(digits) = body.get_mut(HEADER_LEN..).and_then(|json| json.get_mut(ID)) {
+        digits.copy_from_slice(id.to_string().as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +94,11 @@ mod tests {
             let body = Bytes::from(pack(&facts, JSON));
             assert_eq!(unpack(&body), Some((facts, Bytes::from(JSON))));
             assert_eq!(id(&body).unwrap().to_string(), "5b44a7f588c87a08fc450d98");
+            let mut other = body.to_vec();
+            put_id(&mut other, ObjectId([7; 12]));
+            assert_eq!(id(&Bytes::from(other.clone())), Some(ObjectId([7; 12])));
+            put_id(&mut other, "5b44a7f588c87a08fc450d98".parse().unwrap());
+            assert_eq!(other, body);
         }
     }
 

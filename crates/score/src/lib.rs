@@ -1,7 +1,7 @@
 //! Base B: what a person owns and earns, and the score computed from it. Kept in clear: it is read often and feeds
 //! models; who may see it is decided at the door, and every look is recorded.
 //!
-//! `api` (routes) → [`Scores`] (service) → [`ficha_people::People`] (store); [`Scorecard`] makes the score.
+//! `api` (routes; the seed's own in `customers`) → [`Scores`] (service) → [`ficha_people::People`] (store); [`Scorecard`] makes the score.
 //!
 //! # To add a field
 //! Its place in [`ficha_contract::wire::ScorePerson`] (input), in `document::Document` (what is kept and answered) with
@@ -15,6 +15,7 @@
 //! Change the table, not the code: `scorecard.toml` explains itself. Give it a new `version`.
 
 mod api;
+mod customers;
 mod document;
 mod facts;
 mod kept;
@@ -22,5 +23,6 @@ mod scorecard;
 mod service;
 
 pub use api::routes;
+pub use customers::seed_routes;
 pub use scorecard::{Model, NoScoreReason, Reason, Score, Scorecard, ScorecardError};
 pub use service::Scores;

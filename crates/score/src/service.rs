@@ -46,6 +46,14 @@ impl Scores {
         Ok(Some(Person { body, ..person }))
     }
 
+    pub(crate) fn people(&self) -> &People {
+        &self.0.people
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.0.world
+    }
+
     /// Puts what was sent in place of what was there; the id stays. Answers what is kept, without the score: whoever
     /// feeds a base has no purpose for which to see it.
     ///
@@ -54,9 +62,9 @@ impl Scores {
     pub async fn replace(&self, cpf: Cpf, sent: ScorePerson, condition: Condition) -> Result<Reply, Problem> {
         document::check(cpf, &sent, self.0.world.now())?;
         let world = self.0.world.clone();
-        let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
+        let decide = move |row, current: Option<&Person>, _: &mut dyn Numbers| {
             let status = if current.is_some() { 200 } else { 201 };
-            let (body, json) = kept_as(cpf, current, &sent, &world)?;
+            let (body, json) = kept_as(row, cpf, current, &sent, &world)?;
             Ok(Decision::Put(body, status, json))
         };
         self.0.people.change(cpf, condition, decide).await
@@ -92,18 +100,19 @@ pub(crate) fn with_score(
     Ok(answer.into())
 }
 
-fn damaged() -> StoreError {
+pub(crate) fn damaged() -> StoreError {
     StoreError::new("a document of base B is damaged: it was not written by this version of ficha")
 }
 
 /// What is known of a person, in the shape in which it was sent.
-fn read(person: &Person) -> Result<ScorePerson, Problem> {
+pub(crate) fn read(person: &Person) -> Result<ScorePerson, Problem> {
     let (_, json) = kept::unpack(&person.body).ok_or_else(damaged)?;
     Ok(serde_json::from_slice(&json).map_err(StoreError::new)?)
 }
 
 /// What is to be kept, and its JSON.
-fn kept_as(
+pub(crate) fn kept_as(
+    row: i64,
     cpf: Cpf,
     current: Option<&Person>,
     sent: &ScorePerson,
@@ -111,14 +120,15 @@ fn kept_as(
 ) -> Result<(Vec<u8>, String), Problem> {
     let id = match current {
         Some(person) => kept::id(&person.body).ok_or_else(damaged)?,
-        None => document::new_id(world),
+        None => document::new_id(row, world.now()),
     };
     let json = Document::new(id, cpf, sent).to_json()?;
     Ok((kept::pack(&Facts::of(sent), &json), json))
 }
 
-/// Adds a row to what is there; `new` is what is kept where nothing is.
+/// Adds what was sent to what is there; `new` is what is kept where nothing is, but for its id.
 fn merge(
+    row: i64,
     cpf: Cpf,
     current: Option<&Person>,
     sent: &ScorePerson,
@@ -127,11 +137,13 @@ fn merge(
 ) -> Result<Decision, Problem> {
     let Some(current) = current else {
         document::check_name(sent)?;
-        return Ok(Decision::Put(new.to_vec(), 200, String::new()));
+        let mut new = new.to_vec();
+        kept::put_id(&mut new, document::new_id(row, world.now()));
+        return Ok(Decision::Put(new, 200, String::new()));
     };
     let merged = document::merge(read(current)?, sent);
     document::check(cpf, &merged, world.now())?;
-    let (body, _) = kept_as(cpf, Some(current), &merged, world)?;
+    let (body, _) = kept_as(row, cpf, Some(current), &merged, world)?;
     let equal = current.body == body;
     Ok(if equal { Decision::Keep } else { Decision::Put(body, 200, String::new()) })
 }
@@ -155,10 +167,10 @@ impl Ingest<Of<ScorePerson>> for Scores {
         let changes = batch.into_iter().map(|Of { cpf, person }| {
             let world = self.0.world.clone();
             // Most rows of a bulk load are of somebody new: what is kept of them is made here, and not by the writer,
-            // which has the batch before this one to write.
-            let (new, _) = kept_as(cpf, None, &person, &world)?;
-            let decide = move |_, current: Option<&Person>, _: &mut dyn Numbers| {
-                merge(cpf, current, &person, &new, &world)
+            // which has the batch before this one to write. Only the row is not known yet.
+            let (new, _) = kept_as(0, cpf, None, &person, &world)?;
+            let decide = move |row, current: Option<&Person>, _: &mut dyn Numbers| {
+                merge(row, cpf, current, &person, &new, &world)
             };
             Ok::<_, Problem>((cpf, decide))
         });

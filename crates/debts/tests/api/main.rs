@@ -1,6 +1,7 @@
 //! Base A through its routes, as its callers see it.
 
 mod conditions;
+mod customers;
 mod ingest;
 mod people;
 mod refusals;
@@ -8,7 +9,7 @@ mod sealed;
 
 use axum::Router;
 use ficha_contract::StoreError;
-use ficha_debts::{Debts, routes};
+use ficha_debts::{Debts, routes, seed_routes};
 use ficha_domain::{CpfValidation, World};
 use ficha_people::{Keeping, People, SqlitePeople};
 use ficha_seal::{FileKeys, Keyring, Vault};
@@ -54,7 +55,8 @@ impl Base {
         let keys = dir.path().join("root.key");
         FileKeys::at(&keys).create(&test.world.world())?;
         let debts = open(dir.path(), &vault(&keys)?, test.world.world()).await?;
-        let routes = routes(debts.clone(), test.shell.validating(validation));
+        let shell = test.shell.validating(validation);
+        let routes = routes(debts.clone(), shell.clone()).merge(seed_routes(debts.clone(), shell));
         let client = test.client(Router::from(routes));
         Ok(Self { test, debts, client, dir })
     }

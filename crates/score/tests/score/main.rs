@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is a failing test")]
 
 mod api;
+mod customers;
 mod service;
 
 use ficha_contract::wire::ScorePerson;
 use ficha_domain::{Cpf, CpfValidation};
 use ficha_people::{Keeping, People, SqlitePeople};
-use ficha_score::{Scorecard, Scores, routes};
+use ficha_score::{Scorecard, Scores, routes, seed_routes};
 use ficha_seal::{FileKeys, Keyring};
 use ficha_testkit::{Call, Client, TestShell};
 use std::{path::Path, sync::Arc};
@@ -31,7 +32,8 @@ impl App {
         FileKeys::at(&dir.path().join("root.key")).create(&test.world.world()).unwrap();
         let people = people(&test, dir.path()).await;
         let scores = Scores::new(people.clone(), scorecard, test.world.world());
-        let (router, _) = routes(scores.clone(), test.shell.clone()).split_for_parts();
+        let seed = seed_routes(scores.clone(), test.shell.clone());
+        let (router, _) = routes(scores.clone(), test.shell.clone()).merge(seed).split_for_parts();
         Self { client: test.client(router), test, people, scores, dir }
     }
 
