@@ -1,6 +1,7 @@
 """What the documents mean by their own formats, and a token for every request."""
 
 import base64
+import itertools
 import os
 import re
 import uuid
@@ -28,6 +29,10 @@ anybody = st.from_regex(r"[0-9]{9}", fullmatch=True).filter(lambda digits: len(s
 known = st.sampled_from(os.environ["DEMO_CPFS"].split(","))
 plain = st.one_of(known, anybody)
 schemathesis.openapi.format("cpf", st.one_of(plain, plain.map(punctuated)))
+
+
+# Somebody new, whom neither the demo nor a request before has made.
+new = (cpf(f"{number:09}") for number in itertools.count(987_000_000))
 
 
 CLIENT = (os.environ["DEMO_CLIENT_ID"], os.environ["DEMO_CLIENT_SECRET"])
@@ -85,17 +90,19 @@ def before_call(context, case, kwargs):
         if operation == ("POST", "/financial-transactions"):
             # An id that is taken is refused; ficha gives a new one.
             drop(case.body, "id", lambda text: re.fullmatch("[0-9a-fA-F]{24}", text))
-        if operation == ("PUT", "/score/{cpf}"):
+        if operation[0] in ("PUT", "PATCH") and operation[1] in ("/score/{cpf}", "/api/customers/{id}"):
             # A body names the CPF of its path or none.
-            drop(case.body, "cpf", lambda text: re.fullmatch(r"[0-9.-]{11,14}", text))
-            # Nobody was born before 1900 or tomorrow.
-            drop(case.body, "date_birth", is_instant)
+            drop(case.body, "cpf", is_cpf)
+        if operation == ("POST", "/api/customers") and is_cpf(str(case.body.get("cpf"))):
+            # Somebody who is known is refused.
+            case.body["cpf"] = next(new)
+        # Nobody was born before 1900 or tomorrow.
+        drop(case.body, "date_birth", is_instant)
         for name in ("max_age", "budget_ms"):
-            # To JSON Schema 1.0 is an integer; here integers are written without a point.
-            if isinstance(case.body.get(name), float) and case.body[name].is_integer():
-                case.body[name] = int(case.body[name])
+            whole(case.body, name)
         for thing in things(case.body):
             exact(thing)
+            whole(thing, "id")
     if operation == ("GET", "/evento/movtofinanceiro/{cpf}"):
         query = case.query or {}
         # A cursor is what the page before gave, and no other text of its form.
@@ -106,13 +113,19 @@ def before_call(context, case, kwargs):
                 query.pop(least)
 
 
-made = {"movement": [], "dossier": []}
+made = {"movement": [], "dossier": [], "customer": [], "customer dossier": []}
+MAKES = {
+    "/financial-transactions": "movement",
+    "/dossies": "dossier",
+    "/api/customers": "customer",
+    "/api/public/customers-dossiers": "customer dossier",
+}
 
 
 @schemathesis.hook
 def after_call(context, case, response):
     """Remembers what was made, so that not every id leads nowhere."""
-    kind = {"/financial-transactions": "movement", "/dossies": "dossier"}.get(case.operation.path)
+    kind = MAKES.get(case.operation.path)
     if kind and response.status_code == 201:
         made[kind].append(response.json()["id"])
 
@@ -123,9 +136,12 @@ def name_what_is_there(case, operation):
         ("PUT", "/financial-transactions"): (case.body, "id", "movement"),
         ("DELETE", "/financial-transactions/{cpf}"): (case.path_parameters, "cpf", "movement"),
         ("GET", "/dossies/{id}"): (case.path_parameters, "id", "dossier"),
+        ("GET", "/api/customers-dossiers/{id}"): (case.path_parameters, "id", "customer dossier"),
     }
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        places[method, "/api/customers/{id}"] = (case.path_parameters, "id", "customer")
     fields, name, kind = places.get(operation, (None, None, None))
-    if isinstance(fields, dict) and re.fullmatch("[0-9a-fA-F]{24}|[0-9a-fA-F-]{36}", str(fields.get(name))):
+    if isinstance(fields, dict) and re.fullmatch("[0-9a-fA-F]{24}|[0-9a-fA-F-]{36}|[0-9]+", str(fields.get(name))):
         if made[kind] and int(str(fields[name])[-1], 16) % 2:
             fields[name] = made[kind][-1]
 
@@ -133,6 +149,10 @@ def name_what_is_there(case, operation):
 def drop(fields, name, is_fine):
     if isinstance(fields.get(name), str) and is_fine(fields[name]):
         del fields[name]
+
+
+def is_cpf(text):
+    return re.fullmatch(r"[0-9.-]{11,14}", text)
 
 
 def is_instant(text):
@@ -145,6 +165,12 @@ def things(body):
     for name in ("debts", "patrimonies", "sources_income"):
         items = body.get(name)
         yield from (item for item in items or [] if isinstance(item, dict)) if isinstance(items, list) else ()
+
+
+def whole(fields, name):
+    """To JSON Schema 1.0 is an integer; here integers are written without a point."""
+    if isinstance(fields.get(name), float) and fields[name].is_integer():
+        fields[name] = int(fields[name])
 
 
 def exact(thing):

@@ -2,6 +2,7 @@
 //!
 //! What is left out of it, and why, stands in `tests/schemathesis/`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -13,7 +14,8 @@ use crate::cargo::{self, Profile};
 use crate::server::{Server, first_line};
 use crate::tree;
 
-const ROLES: [&str; 5] = ["debts", "score", "events", "dossier", "identity"];
+/// The documents; what only a role's own listener has, has one of its own.
+const ROLES: [&str; 7] = ["debts", "score", "events", "dossier", "identity", "debts-seed", "score-seed"];
 /// So many of the demo's people are asked for; the others' numbers are made up.
 const KNOWN: usize = 20;
 
@@ -35,6 +37,7 @@ pub(crate) struct Args {
 #[derive(Deserialize)]
 struct Ready {
     url: String,
+    roles: BTreeMap<String, String>,
     client_id: String,
     client_secret: String,
     cpfs: Vec<String>,
@@ -70,7 +73,8 @@ fn command(program: &Path, role: &str, args: &Args, ready: &Ready) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&here).args(["--config-file", "schemathesis.toml", "run"]);
     command.arg(tree::root().join("openapi").join(role).with_extension("json"));
-    command.args(["--url", &ready.url, "--seed", &args.seed.to_string()]);
+    let own = role.strip_suffix("-seed").and_then(|role| ready.roles.get(role));
+    command.args(["--url", own.unwrap_or(&ready.url), "--seed", &args.seed.to_string()]);
     command.args(["--max-examples", &args.examples.to_string()]);
     // The tool's own state is not the project's.
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", &here).env("SCHEMATHESIS_HOOKS", "hooks");
@@ -95,6 +99,7 @@ fn serve(ficha: &Path, folder: &Path) -> Result<(Server, Ready)> {
     command
         .args(["demo", "--print-json", "--people", "200", "--port", "0", "--dir"])
         .arg(folder.join("data"));
+    command.env("FICHA_DEBTS__LISTEN", "127.0.0.1:0").env("FICHA_SCORE__LISTEN", "127.0.0.1:0");
     let log = folder.join("ficha.log");
     let log_file = fs::File::create(&log).with_context(|| format!("making {}", log.display()))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);

@@ -40,7 +40,8 @@ pub fn routes(dossiers: Arc<Dossiers>, shell: Shell) -> OpenApiRouter {
         .routes(routes!(compose_dossier))
         .routes(routes!(create_dossier, list_dossiers))
         .routes(routes!(read_dossier))
-        .with_state(Api { dossiers, shell })
+        .with_state(Api { dossiers: dossiers.clone(), shell: shell.clone() })
+        .merge(crate::seed::routes(dossiers, shell))
 }
 
 /// What is known about a person

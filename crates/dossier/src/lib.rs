@@ -1,7 +1,7 @@
 //! The answer about a CPF, composed from the three bases inside one budget.
 //!
 //! ```text
-//! api ─▶ Dossiers (service) ─▶ compose ─▶ three `Base`s at once, one deadline
+//! api, seed ─▶ Dossiers (service) ─▶ compose ─▶ three `Base`s at once, one deadline
 //!                 │               └▶ outcome: the two tables that decide everything
 //!                 ├▶ render: sections copied as ready bytes into one buffer
 //!                 └▶ shelf: seals what is kept ─▶ `DossierStore` ─▶ store/sqlite
@@ -26,6 +26,7 @@ mod compose;
 mod kept;
 mod outcome;
 mod render;
+mod seed;
 mod service;
 mod settings;
 mod shelf;

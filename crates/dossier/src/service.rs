@@ -24,7 +24,7 @@ const VAULT: &str = "dossier";
 /// Composes dossiers, and keeps them.
 pub struct Dossiers {
     bases: Bases,
-    shelf: Shelf,
+    pub(crate) shelf: Shelf,
     under_way: UnderWay,
     world: World,
     pub(crate) settings: Settings,
@@ -199,7 +199,7 @@ impl Dossiers {
 }
 
 /// Auditors see every client's dossiers; each section still needs its base's scope.
-fn sees_all(scopes: ScopeSet) -> bool {
+pub(crate) fn sees_all(scopes: ScopeSet) -> bool {
     scopes.contains(Scope::AuditRead)
 }
 

@@ -9,7 +9,7 @@ use ficha_contract::{Idempotency, StoreError};
 use ficha_domain::{Cpf, World};
 use ficha_seal::Vault;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
 /// Makes the body of a dossier, once its number is known.
@@ -52,17 +52,49 @@ impl Shelf {
     }
 
     pub(crate) async fn find(&self, id: Uuid, now: Timestamp) -> Result<Option<Kept>, StoreError> {
-        let Some((row, body)) = self.store.find(id, now).await? else { return Ok(None) };
+        self.store.find(id, now).await?.map(|found| self.open_whole(found)).transpose()
+    }
+
+    pub(crate) async fn find_by_number(
+        &self,
+        number: u64,
+        now: Timestamp,
+    ) -> Result<Option<Kept>, StoreError> {
+        self.store.find_by_number(number, now).await?.map(|found| self.open_whole(found)).transpose()
+    }
+
+    fn open_whole(&self, (row, body): (Row, Vec<u8>)) -> Result<Kept, StoreError> {
         let body = self.vault.open(row.id.as_bytes(), &body).map_err(StoreError::new)?.into();
-        Ok(Some(Kept { listed: self.open(row)?, body }))
+        Ok(Kept { listed: self.open(row)?, body })
     }
 
     /// Lists what fits the filter, of one person only where one is named.
     pub(crate) async fn list(&self, filter: Filter, cpf: Option<Cpf>) -> Result<Vec<Listed>, StoreError> {
+        let rows = self.store.list(self.of_person(filter, cpf)).await?;
+        rows.into_iter().map(|row| self.open(row)).collect()
+    }
+
+    /// The newest of each person that fits the filter. Who is kept under two keys, while they rotate, is one person.
+    pub(crate) async fn latest(
+        &self,
+        filter: Filter,
+        cpf: Option<Cpf>,
+        oldest_first: bool,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let rows = self.store.latest(self.of_person(filter, cpf), oldest_first).await?;
+        let all = rows.into_iter().map(|row| self.open(row)).collect::<Result<Vec<_>, _>>()?;
+        let mut newest: HashMap<Cpf, u64> = HashMap::new();
+        for row in &all {
+            let number = newest.entry(row.cpf).or_default();
+            *number = row.number.max(*number);
+        }
+        Ok(all.into_iter().filter(|row| newest.get(&row.cpf) == Some(&row.number)).collect())
+    }
+
+    fn of_person(&self, filter: Filter, cpf: Option<Cpf>) -> Filter {
         let indexes =
             |cpf: Cpf| self.vault.indexes(&labelled(b"cpf ", cpf.to_string().as_bytes())).collect::<Vec<_>>();
-        let filter = Filter { indexes: cpf.map(indexes).unwrap_or_default(), ..filter };
-        self.store.list(filter).await?.into_iter().map(|row| self.open(row)).collect()
+        Filter { indexes: cpf.map(indexes).unwrap_or_default(), ..filter }
     }
 
     /// The purpose is part of the request, though it may stand in a header.

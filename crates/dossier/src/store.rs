@@ -95,6 +95,8 @@ pub struct Filter {
     pub indexes: Vec<BlindIndex>,
     /// For this purpose only.
     pub purpose: Option<Purpose>,
+    /// Complete ones only.
+    pub complete: bool,
     /// With a smaller number only.
     pub before: Option<u64>,
     /// Now: what has expired is not there.
@@ -118,6 +120,14 @@ pub trait DossierStore: Send + Sync {
     /// A dossier with its sealed body, if it has not expired. Every dossier that was kept before this call began is
     /// seen. A point read: microseconds on an embedded engine.
     async fn find(&self, id: Uuid, now: Timestamp) -> Result<Option<(Row, Vec<u8>)>, StoreError>;
+
+    /// As [`DossierStore::find`], by number.
+    async fn find_by_number(&self, number: u64, now: Timestamp)
+    -> Result<Option<(Row, Vec<u8>)>, StoreError>;
+
+    /// Of each person the newest of the dossiers that fit the filter and have not expired; the newest first, or the
+    /// oldest of them if so asked. Of a person who is kept under two keys there may be two.
+    async fn latest(&self, filter: Filter, oldest_first: bool) -> Result<Vec<Row>, StoreError>;
 
     /// Dossiers that have not expired, the newest first.
     async fn list(&self, filter: Filter) -> Result<Vec<Row>, StoreError>;

@@ -6,3 +6,4 @@ mod hiding;
 mod keeping;
 mod kit;
 mod listing;
+mod seed;

@@ -93,19 +93,35 @@ impl App {
         ]
     }
 
-    /// The common origin: all roles, the documentation, and the shell around them.
-    pub fn common(&self) -> Router {
-        let roles = self.roles();
-        let documents = roles.iter().map(|role| (role.name, role.document.clone())).collect();
-        let all = roles.into_iter().fold(Router::new(), |all, role| all.merge(role.router));
-        ficha_http::wrap(all.merge(ficha_http::docs(documents)), &self.shell, self.ready())
+    /// The seed's routes that only a role's own listener can have, since those of debts and score are of one name.
+    pub fn seed_roles(&self) -> Vec<RoleRoutes> {
+        let shell = |validation| self.shell.validating(validation);
+        let debts = shell(self.config.debts.cpf_validation);
+        let score = shell(self.config.score.cpf_validation);
+        vec![
+            role("debts-seed", SEED_ABOUT[0], ficha_debts::seed_routes(self.debts.clone(), debts)),
+            role("score-seed", SEED_ABOUT[1], ficha_score::seed_routes(self.score.clone(), score)),
+        ]
     }
 
-    /// A role's own listener: its routes, and the issuer's.
+    /// Every document: the roles', and those of the seed's routes.
+    pub fn documents(&self) -> Vec<(&'static str, OpenApi)> {
+        let all = self.roles().into_iter().chain(self.seed_roles());
+        all.map(|role| (role.name, role.document)).collect()
+    }
+
+    /// The common origin: all roles, the documentation, and the shell around them.
+    pub fn common(&self) -> Router {
+        let all = self.roles().into_iter().fold(Router::new(), |all, role| all.merge(role.router));
+        ficha_http::wrap(all.merge(ficha_http::docs(self.documents())), &self.shell, self.ready())
+    }
+
+    /// A role's own listener: its routes, the seed's of that role, and the issuer's.
     pub fn single(&self, name: &str) -> Router {
-        let wanted = |role: &RoleRoutes| role.name == name || role.name == "identity";
-        let routes =
-            self.roles().into_iter().filter(wanted).fold(Router::new(), |all, role| all.merge(role.router));
+        let seed = format!("{name}-seed");
+        let wanted = |role: &RoleRoutes| [name, &seed, "identity"].contains(&role.name);
+        let all = self.roles().into_iter().chain(self.seed_roles());
+        let routes = all.filter(wanted).fold(Router::new(), |all, role| all.merge(role.router));
         ficha_http::wrap(routes, &self.shell, self.ready())
     }
 
@@ -125,6 +141,11 @@ const ABOUT: [&str; 5] = [
     "Base C: what happened lately: last consultation, movements, last card purchase.",
     "The dossier of a CPF, composed from the three bases inside one budget.",
     "The issuer of access tokens (OAuth 2.0).",
+];
+
+const SEED_ABOUT: [&str; 2] = [
+    "Base A as the seed's clients know it. Only on the role's own listener (`debts.listen`).",
+    "Base B as the seed's clients know it. Only on the role's own listener (`score.listen`).",
 ];
 
 fn role(name: &'static str, about: &str, routes: OpenApiRouter) -> RoleRoutes {

@@ -1,6 +1,7 @@
 //! The routes of the role `identity`.
 
 mod aliases;
+mod check;
 mod introspect;
 mod metadata;
 mod oauth;
@@ -34,6 +35,7 @@ impl Identity {
             .routes(routes!(aliases::give_token_alias))
             .routes(routes!(aliases::introspect_token_alias))
             .routes(routes!(aliases::revoke_token_alias))
+            .routes(routes!(check::check_token, check::check_token_form))
             .with_state(self.clone())
     }
 }

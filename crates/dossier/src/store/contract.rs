@@ -15,7 +15,7 @@ macro_rules! suite {
         $crate::store::contract::suite!($make: what_is_kept_is_found, numbers_are_given_once_for_ever,
             what_has_expired_is_not_there, pages_go_from_the_newest_to_the_oldest, filters_hold_together,
             keys_replay_inside_the_transaction, equal_keys_at_once_keep_one, keys_are_forgotten_after_a_day,
-            a_key_whose_dossier_is_gone_is_new);
+            a_key_whose_dossier_is_gone_is_new, numbers_find_dossiers, the_latest_is_one_of_each_person);
     };
     ($make:path: $($name:ident),*) => {$(
         #[tokio::test]
@@ -189,4 +189,38 @@ pub(crate) async fn a_key_whose_dossier_is_gone_is_new(store: &impl DossierStore
     assert_eq!(store.recall(key(1), after(10)).await.unwrap(), Known::New);
     assert_eq!(store.keep(later(keyed(2, 1), 11)).await.unwrap(), Written::Kept(2));
     assert_eq!(store.recall(key(1), after(12)).await.unwrap(), Known::Dossier(Uuid::from_u128(2)));
+}
+
+pub(crate) async fn numbers_find_dossiers(store: &impl DossierStore) {
+    store.keep(new(7)).await.unwrap();
+    let (row, body) = store.find_by_number(1, start()).await.unwrap().unwrap();
+    assert_eq!((row.id, body.as_slice()), (Uuid::from_u128(7), &b"sealed body 1"[..]));
+    assert_eq!(store.find_by_number(2, start()).await.unwrap(), None);
+    assert_eq!(store.find_by_number(u64::MAX, start()).await.unwrap(), None);
+    assert_eq!(store.find_by_number(1, after(10)).await.unwrap(), None);
+}
+
+pub(crate) async fn the_latest_is_one_of_each_person(store: &impl DossierStore) {
+    for (id, person, client, complete) in [
+        (1, 1, "shop", true),
+        (2, 2, "shop", true),
+        (3, 1, "shop", true),
+        (4, 1, "shop", false),
+        (5, 2, "bank", true),
+    ] {
+        let row = Row { client: client.into(), complete, ..new(id).row };
+        store.keep(NewRow { row, index: index(person), ..new(id) }).await.unwrap();
+    }
+    let latest = async |filter: Filter, oldest_first| {
+        let rows = store.latest(Filter { now: start(), ..filter }, oldest_first).await.unwrap();
+        rows.iter().map(|row| row.number).collect::<Vec<_>>()
+    };
+    let shop = Filter { client: Some("shop".into()), complete: true, limit: 10, ..Filter::default() };
+    assert_eq!(latest(Filter { limit: 10, ..Filter::default() }, false).await, [5, 4]);
+    assert_eq!(latest(shop.clone(), false).await, [3, 2]);
+    assert_eq!(latest(shop.clone(), true).await, [2, 3]);
+    assert_eq!(latest(Filter { limit: 1, ..shop.clone() }, true).await, [2]);
+    assert_eq!(latest(Filter { indexes: vec![index(1)], ..shop.clone() }, false).await, [3]);
+    assert!(latest(Filter { indexes: vec![index(9)], ..shop.clone() }, false).await.is_empty());
+    assert!(store.latest(Filter { now: after(10), ..shop }, false).await.unwrap().is_empty());
 }

@@ -73,7 +73,28 @@ impl DossierStore for SqliteDossiers {
     }
 
     async fn find(&self, id: Uuid, now: Timestamp) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
-        self.0.read(|connection| find(connection, id, now.as_millisecond())).map_err(StoreError::new)
+        let find = |connection: &Connection| {
+            let sql = format!("SELECT {COLUMNS}, body FROM dossier WHERE id = ?1 AND expires_at > ?2");
+            find(connection, &sql, params![id.as_bytes(), now.as_millisecond()])
+        };
+        self.0.read(find).map_err(StoreError::new)
+    }
+
+    async fn find_by_number(
+        &self,
+        number: u64,
+        now: Timestamp,
+    ) -> Result<Option<(Row, Vec<u8>)>, StoreError> {
+        let find = |connection: &Connection| {
+            let sql = format!("SELECT {COLUMNS}, body FROM dossier WHERE number = ?1 AND expires_at > ?2");
+            find(connection, &sql, params![number.cast_signed(), now.as_millisecond()])
+        };
+        self.0.read(find).map_err(StoreError::new)
+    }
+
+    async fn latest(&self, filter: Filter, oldest_first: bool) -> Result<Vec<Row>, StoreError> {
+        let latest = move |connection: &Connection| latest(connection, &filter, oldest_first);
+        self.0.read_long(LIST_DEADLINE, latest).await.map_err(StoreError::new)
     }
 
     async fn list(&self, filter: Filter) -> Result<Vec<Row>, StoreError> {
@@ -154,21 +175,46 @@ fn is_there(connection: &Connection, id: Uuid, now_ms: i64) -> rusqlite::Result<
     connection.prepare_cached(sql)?.exists(params![id.as_bytes(), now_ms])
 }
 
-fn find(connection: &Connection, id: Uuid, now_ms: i64) -> rusqlite::Result<Option<(Row, Vec<u8>)>> {
-    let sql = format!("SELECT {COLUMNS}, body FROM dossier WHERE id = ?1 AND expires_at > ?2");
-    let mut select = connection.prepare_cached(&sql)?;
-    select.query_row(params![id.as_bytes(), now_ms], |row| Ok((read_row(row)?, row.get(10)?))).optional()
+fn find(
+    connection: &Connection,
+    sql: &str,
+    by: impl rusqlite::Params,
+) -> rusqlite::Result<Option<(Row, Vec<u8>)>> {
+    let mut select = connection.prepare_cached(sql)?;
+    select.query_row(by, |row| Ok((read_row(row)?, row.get(10)?))).optional()
 }
 
 fn list(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Row>> {
-    let (sql, values) = select(filter);
-    let mut select = connection.prepare_cached(&sql)?;
+    let (conditions, values) = conditions(filter);
+    let sql = format!("SELECT {COLUMNS} FROM dossier WHERE {conditions} ORDER BY number DESC LIMIT ?");
+    rows(connection, &sql, values, filter.limit)
+}
+
+fn latest(connection: &Connection, filter: &Filter, oldest_first: bool) -> rusqlite::Result<Vec<Row>> {
+    let (conditions, values) = conditions(filter);
+    let direction = if oldest_first { "ASC" } else { "DESC" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM dossier WHERE number IN \
+            (SELECT max(number) FROM dossier WHERE {conditions} GROUP BY cpf_index) \
+         ORDER BY number {direction} LIMIT ?"
+    );
+    rows(connection, &sql, values, filter.limit)
+}
+
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    mut values: Vec<Value>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Row>> {
+    values.push((limit as i64).into());
+    let mut select = connection.prepare_cached(sql)?;
     select.query_map(params_from_iter(values), read_row)?.collect()
 }
 
 /// Of constant pieces, so that only conditions that are asked for stand in the way of an index.
-fn select(filter: &Filter) -> (String, Vec<Value>) {
-    let mut sql = format!("SELECT {COLUMNS} FROM dossier WHERE expires_at > ?");
+fn conditions(filter: &Filter) -> (String, Vec<Value>) {
+    let mut sql = "expires_at > ?".to_owned();
     let mut values: Vec<Value> = vec![filter.now.as_millisecond().into()];
     let mut and = |condition: &str, value: Value| {
         sql.push_str(condition);
@@ -180,14 +226,18 @@ fn select(filter: &Filter) -> (String, Vec<Value>) {
     if let Some(purpose) = filter.purpose {
         and(" AND purpose = ?", purpose.as_str().to_owned().into());
     }
+    if filter.complete {
+        and(" AND complete = ?", true.into());
+    }
     if let Some(before) = filter.before {
         and(" AND number < ?", before.cast_signed().into());
     }
     for (at, index) in filter.indexes.iter().enumerate() {
         and(if at == 0 { " AND cpf_index IN (?" } else { ", ?" }, index.value.to_vec().into());
     }
-    let close = if filter.indexes.is_empty() { "" } else { ")" };
-    and(&format!("{close} ORDER BY number DESC LIMIT ?"), (filter.limit as i64).into());
+    if !filter.indexes.is_empty() {
+        sql.push(')');
+    }
     (sql, values)
 }
 

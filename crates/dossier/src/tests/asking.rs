@@ -208,5 +208,6 @@ async fn what_is_documented_is_what_is_written() {
     assert_eq!((optional("Dossier"), optional("DossierSection")), (vec![], vec!["reason".to_owned()]));
     assert_eq!(optional("DossierPage"), ["next"]);
     let paths: Vec<_> = keys(&app.openapi["paths"]).into_iter().collect();
-    assert_eq!(paths, ["/dossie/{cpf}", "/dossies", "/dossies/{id}"]);
+    let own: Vec<_> = paths.iter().filter(|path| !path.starts_with("/api/")).collect();
+    assert_eq!(own, ["/dossie/{cpf}", "/dossies", "/dossies/{id}"]);
 }

@@ -83,6 +83,8 @@ pub(crate) struct Written {
 }
 
 /// All movements of a person, the latest first.
+///
+/// Made whole before it is recorded and sent, in at most 2 s (then 503): `/evento/movtofinanceiro/{cpf}` has pages.
 #[utoipa::path(
     get, path = "/financial-transactions/{cpf}", tag = "events", params(PathCpf),
     responses((status = 200, description = "All of them; an empty array where there are none",

@@ -12,6 +12,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
+use ficha_http::Listening;
 use ficha_identity::NewClient;
 use ficha_population::{Person, Population};
 use serde::{Deserialize, Serialize};
@@ -48,11 +49,11 @@ pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
     folder.forget_serving()?;
     refuse_foreign(&folder)?;
-    let listening = serve::bind(&mut config)?;
+    let listeners = serve::bind(&mut config)?;
     let app = App::open(&config, &folder, world).await?;
     let made = make(args, &folder, &app, world).await?;
-    say(args, &config, &made)?;
-    serve::serve(&config, &folder, &app, listening).await
+    say(args, &config, &made, &listeners)?;
+    serve::serve(&config, &folder, &app, listeners).await
 }
 
 /// Real people are never overwritten by invented ones: the demo takes an empty folder, or one that it began itself.
@@ -119,15 +120,10 @@ fn example(made: &Made) -> Person {
     found.unwrap_or_else(|| population.person(0))
 }
 
-fn say(args: &cli::Demo, config: &Config, made: &Made) -> Result<()> {
+fn say(args: &cli::Demo, config: &Config, made: &Made, listeners: &serve::Listeners) -> Result<()> {
     let url = format!("http://{}", config.listen);
     if args.print_json {
-        let population = made.population();
-        let cpfs: Vec<_> =
-            (0..made.people.min(CPFS)).map(|at| population.cpf(at * spread(made.people))).collect();
-        let (client_id, client_secret) = (&made.client_id, &made.client_secret);
-        let ready = serde_json::json!({ "url": url, "client_id": client_id, "client_secret": client_secret, "cpfs": cpfs });
-        println!("{}", serde_json::to_string(&ready)?);
+        println!("{}", ready(&url, made, listeners));
         return Ok(());
     }
     let cpf = example(made).cpf;
@@ -147,6 +143,19 @@ fn say(args: &cli::Demo, config: &Config, made: &Made) -> Result<()> {
         program = program(),
     );
     Ok(())
+}
+
+/// What a program has to know.
+fn ready(url: &str, made: &Made, listeners: &serve::Listeners) -> serde_json::Value {
+    let population = made.population();
+    let cpfs: Vec<_> =
+        (0..made.people.min(CPFS)).map(|at| population.cpf(at * spread(made.people))).collect();
+    let role = |(role, listening): &(&str, Listening)| {
+        ((*role).to_owned(), format!("http://{}", listening.address).into())
+    };
+    let roles: serde_json::Map<_, _> = listeners.roles.iter().map(role).collect();
+    let (client_id, client_secret) = (&made.client_id, &made.client_secret);
+    serde_json::json!({ "url": url, "roles": roles, "client_id": client_id, "client_secret": client_secret, "cpfs": cpfs })
 }
 
 /// The CPFs that are given out lie all over the base, so that no cache flatters a measurement.

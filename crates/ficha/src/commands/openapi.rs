@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use ficha_domain::World;
 use std::{fs, path::Path};
 
-/// Writes one document a role, as the routes make them. They are made on an empty folder of their own.
+/// Writes one document a role, and one for the seed's routes of a role that has some, as the routes make them. They are
+/// made on an empty folder of their own.
 pub async fn run(out: &Path, mut config: Config, world: &World) -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("ficha-openapi-{}", world.new_id()));
     config.dir = scratch.clone();
@@ -18,9 +19,9 @@ async fn write(out: &Path, config: &Config, world: &World) -> Result<()> {
     let folder = Folder::open(&config.dir)?;
     let app = App::open(config, &folder, world).await?;
     fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    for role in app.roles() {
-        let path = out.join(format!("{}.json", role.name));
-        let json = role.document.to_pretty_json()?;
+    for (name, document) in app.documents() {
+        let path = out.join(format!("{name}.json"));
+        let json = document.to_pretty_json()?;
         fs::write(&path, format!("{json}\n"))
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }

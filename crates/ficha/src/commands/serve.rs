@@ -20,30 +20,44 @@ pub async fn run(mut config: Config, world: &World) -> Result<()> {
     let folder = Folder::open(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
     folder.forget_serving()?;
-    let listening = bind(&mut config)?;
+    let listeners = bind(&mut config)?;
     let app = App::open(&config, &folder, world).await?;
-    serve(&config, &folder, &app, listening).await
+    serve(&config, &folder, &app, listeners).await
 }
 
-/// Takes the common origin's port, so that the issuer's name is known before the first token.
-pub fn bind(config: &mut Config) -> Result<Listening> {
-    let listening = Listening::bind(config.listen).with_context(|| {
+/// Ports that are taken, and not served yet.
+pub struct Listeners {
+    common: Listening,
+    /// Those of roles that have one of their own.
+    pub roles: Vec<(&'static str, Listening)>,
+}
+
+/// Takes the ports, so that the issuer's name is known before the first token.
+pub fn bind(config: &mut Config) -> Result<Listeners> {
+    let common = Listening::bind(config.listen).with_context(|| {
         format!("{} cannot be listened on; take another with FICHA_LISTEN or `listen`", config.listen)
     })?;
-    config.listen = listening.address;
-    Ok(listening)
+    config.listen = common.address;
+    let bind = |(role, address)| {
+        let listening = Listening::bind(address);
+        let listening =
+            listening.with_context(|| format!("{role}.listen: {address} cannot be listened on"))?;
+        Ok((role, listening))
+    };
+    let roles = config.role_listeners()?.into_iter().map(bind).collect::<Result<_>>()?;
+    Ok(Listeners { common, roles })
 }
 
 /// Serves an application that is open.
-pub async fn serve(config: &Config, folder: &Folder, app: &App, common: Listening) -> Result<()> {
+pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Listeners) -> Result<()> {
+    let Listeners { common, roles } = listeners;
     let told = told_to_stop()?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     let address = common.address;
     servers.spawn(listen(common, app.common(), config.limits.clone(), stopped.clone()));
-    for (role, address) in config.role_listeners()? {
-        let listening = Listening::bind(address)
-            .with_context(|| format!("{role}.listen: {address} cannot be listened on"))?;
+    for (role, listening) in roles {
+        tracing::info!(role, address = %listening.address, "serving a role");
         servers.spawn(listen(listening, app.single(role), config.limits.clone(), stopped.clone()));
     }
     folder.announce(&Serving {

@@ -10,4 +10,5 @@ mod import;
 mod kill;
 mod operator;
 mod sealed;
+mod seed_formats;
 mod server;

@@ -19,6 +19,8 @@ pub struct Server {
     process: Child,
     pub dir: Arc<tempfile::TempDir>,
     pub url: String,
+    /// The roles' own listeners: role, URL.
+    roles: Vec<(String, String)>,
     http: reqwest::Client,
     log: Arc<Mutex<String>>,
 }
@@ -62,13 +64,18 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
+        let mut roles = Vec::new();
         let url = loop {
             let line =
                 lines.next().unwrap_or_else(|| panic!("ficha ended: {}", log.lock().unwrap())).unwrap();
             log.lock().unwrap().push_str(&format!("{line}\n"));
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if entry["fields"]["message"] == "serving" {
-                break format!("http://{}", entry["fields"]["address"].as_str().unwrap());
+            let fields = &entry["fields"];
+            let url = || format!("http://{}", fields["address"].as_str().unwrap());
+            match fields["message"].as_str() {
+                Some("serving a role") => roles.push((fields["role"].as_str().unwrap().to_owned(), url())),
+                Some("serving") => break url(),
+                _ => {}
             }
         };
         let rest = log.clone();
@@ -78,7 +85,22 @@ impl Server {
             }
         });
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { process, dir, url, http, log }
+        Self { process, dir, url, roles, http, log }
+    }
+
+    /// Starts one whose roles have listeners of their own, too.
+    pub fn start_with_roles(settings: &[(&str, &str)]) -> Self {
+        let listeners = ["DEBTS", "SCORE", "EVENTS", "DOSSIER", "IDENTITY"]
+            .map(|role| (format!("FICHA_{role}__LISTEN"), "127.0.0.1:0"));
+        let listeners = listeners.iter().map(|(key, value)| (key.as_str(), *value));
+        let settings: Vec<_> = listeners.chain(settings.iter().copied()).collect();
+        Self::start_in(folder(), &settings)
+    }
+
+    /// A path on a role's own listener.
+    pub fn on(&self, role: &str, path: &str) -> String {
+        let (_, url) = self.roles.iter().find(|(known, _)| known == role).unwrap();
+        format!("{url}{path}")
     }
 
     /// Runs another `ficha` command on the same folder.
@@ -111,8 +133,10 @@ impl Server {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// A request of a path on the common origin, or of a whole URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        let url = if path.starts_with('/') { format!("{}{path}", self.url) } else { path.to_owned() };
+        self.http.request(method, url)
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {

@@ -45,19 +45,53 @@ impl<State: Send + Sync> FromRequest<State> for OAuthRequest {
         if !is_form(request.headers()) {
             return Err(OAuthError::request("the content type is application/x-www-form-urlencoded").into());
         }
-        let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
-        let authorization = headers.next().cloned();
-        if headers.next().is_some() {
-            return Err(OAuthError::request("one Authorization header is enough").into());
-        }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            Refusal::Problem(Problem::new(match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::BodyTooLarge,
-                _ => ErrorCode::MalformedRequest,
-            }))
-        })?;
+        let authorization = authorization(request.headers())?;
+        let body = body(request, state).await?;
         Ok(Self { authorization, form: Form::parse(&body)? })
     }
+}
+
+/// A request whose token may stand in the query, as the seed's clients send it. Credentials never do (RFC 6749, 2.3.1).
+#[derive(Debug)]
+pub(super) struct QueryRequest {
+    pub(super) request: OAuthRequest,
+    query: Form,
+}
+
+impl QueryRequest {
+    /// The token that the request is about.
+    pub(super) fn token(&self) -> Result<&str, OAuthError> {
+        self.query.get("token").map_or_else(|| self.request.token(), Ok)
+    }
+}
+
+impl<State: Send + Sync> FromRequest<State> for QueryRequest {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Refusal> {
+        let authorization = authorization(request.headers())?;
+        let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes())?;
+        let body = if is_form(request.headers()) { body(request, state).await? } else { Bytes::new() };
+        Ok(Self { request: OAuthRequest { authorization, form: Form::parse(&body)? }, query })
+    }
+}
+
+fn authorization(headers: &HeaderMap) -> Result<Option<HeaderValue>, OAuthError> {
+    let mut headers = headers.get_all(header::AUTHORIZATION).iter();
+    let authorization = headers.next().cloned();
+    match headers.next() {
+        None => Ok(authorization),
+        Some(_) => Err(OAuthError::request("one Authorization header is enough")),
+    }
+}
+
+async fn body<State: Send + Sync>(request: Request, state: &State) -> Result<Bytes, Refusal> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        Refusal::Problem(Problem::new(match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::BodyTooLarge,
+            _ => ErrorCode::MalformedRequest,
+        }))
+    })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

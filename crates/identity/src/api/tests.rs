@@ -208,6 +208,46 @@ async fn rfc7662_2_2_of_what_opens_nothing_only_that_is_said() {
     assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "RFC 7662, 2.1: not for everybody");
 }
 
+/// `formats.md`: the token check.
+#[tokio::test]
+async fn the_seeds_check_is_for_clients_and_for_the_bearer_of_that_very_token() {
+    let test = TestIdentity::new().await;
+    let (client, secret) = test.client("debts:read").await;
+    let who = who(&client, &secret);
+    let token = token_of(&test, &who).await;
+    let path = format!("/api/oauth/check?token={token}");
+    let bearer = |path: &str, method: &str, token: &str| {
+        let request = Request::builder().method(method).uri(path);
+        request.header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap()
+    };
+    for answer in [
+        send(&test, bearer(&path, "GET", &token)).await,
+        send(&test, bearer(&path, "POST", &token)).await,
+        post(&test, &path, &who).await,
+        post(&test, "/api/oauth/check", &format!("token={token}&{who}")).await,
+    ] {
+        let (json, exp) = (answer.json(), answer.json()["exp"].as_i64().unwrap());
+        let told =
+            format!(r#"{{"active":true,"scope":"debts:read","exp":{exp},"client_id":"{}"}}"#, client.id);
+        assert_eq!((answer.status, &answer.text), (StatusCode::OK, &told), "{json}");
+        assert_eq!(answer.header(header::CACHE_CONTROL), Some("no-store"));
+    }
+    for answer in [
+        send(&test, bearer("/api/oauth/check?token=unknown", "GET", "unknown")).await,
+        post(&test, "/api/oauth/check?token=unknown", &who).await,
+    ] {
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"active":false}"#));
+    }
+    for answer in [
+        get(&test, &path).await,
+        get(&test, &format!("{path}&{who}")).await,
+        send(&test, bearer(&path, "GET", "another")).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
+    }
+    assert_eq!(send(&test, bearer("/api/oauth/check", "GET", &token)).await.status, StatusCode::BAD_REQUEST);
+}
+
 #[tokio::test]
 async fn rfc7009_2_a_client_takes_back_its_own_tokens() {
     let test = TestIdentity::new().await;
@@ -284,12 +324,12 @@ async fn every_route_is_in_the_document_under_a_name_of_its_own() {
     let (_, document) = test.routes().split_for_parts();
     let document: Value = serde_json::from_str(&document.to_json().unwrap()).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 8);
+    assert_eq!(paths.len(), 9);
     let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
     let mut ids: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 8);
+    assert_eq!(ids.len(), 10, "one path has two");
     let schemas = &document["components"]["schemas"];
     let text = document.to_string();
     let refs = text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap());
