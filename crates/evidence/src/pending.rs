@@ -3,15 +3,16 @@
 //! One entry per record, under 200 bytes with its place in the map: about what it takes in the spool, whose bound
 //! therefore bounds this. The records themselves are held up to a bound of their own; beyond it, and after a restart,
 //! the mover reads them back from the segment.
+//!
+//! Beside them, what the store has told of people who were asked for lately: whoever is asked for once is often asked
+//! for again, by the next lender.
 
 use crate::{
     spool::segment::{ReadError, Segment},
     store::Label,
 };
 use ficha_contract::LastConsultation;
-use ficha_domain::Purpose;
 use ficha_seal::BlindIndex;
-use jiff::Timestamp;
 use std::{
     borrow::Cow,
     collections::{HashMap, VecDeque, hash_map},
@@ -49,12 +50,35 @@ impl Entry {
     }
 }
 
-/// The latest of a person's entries.
+/// People of whom is known what the store keeps; beyond it those who have no entry are forgotten.
+const KNOWN: usize = 65_536;
+
+/// The latest of a person's consultations.
 struct Latest {
-    /// The one recorded last: where the chain of [`Entry::previous`] begins.
+    /// The entry recorded last, where the chain of [`Entry::previous`] begins; 0 where all are in the store.
     sequence: u64,
-    at_ms: i64,
-    purpose: Purpose,
+    /// Of what is known here; `None` of somebody who was never consulted.
+    last: Option<LastConsultation>,
+    /// Whether the store keeps nothing later.
+    known: bool,
+}
+
+/// What is known of a person's latest consultation.
+pub(crate) struct Told {
+    pub(crate) last: Option<LastConsultation>,
+    /// Whether the store need not be asked.
+    pub(crate) known: bool,
+    /// Comes back with what the store says.
+    pub(crate) moves: u64,
+}
+
+const NOTHING: Latest = Latest { sequence: 0, last: None, known: false };
+
+impl Latest {
+    /// Asked earlier and answered later: recorded last, but not the latest.
+    fn learn(&mut self, other: Option<LastConsultation>) {
+        self.last = [self.last, other].into_iter().flatten().max_by_key(|last| last.at);
+    }
 }
 
 /// The entries, in order, and by person.
@@ -67,6 +91,8 @@ pub(crate) struct Pending {
     closed: VecDeque<Arc<Segment>>,
     held_bytes: usize,
     held_bytes_max: usize,
+    /// How often entries went into the store: what it said before that is no longer the whole.
+    moves: u64,
 }
 
 impl Pending {
@@ -79,6 +105,7 @@ impl Pending {
             closed: VecDeque::new(),
             held_bytes: 0,
             held_bytes_max,
+            moves: 0,
         }
     }
 
@@ -97,21 +124,22 @@ impl Pending {
     }
 
     fn note(&mut self, sequence: u64, label: &Label) -> u64 {
-        let Label { person, at_ms, purpose, .. } = *label;
-        match self.people.entry(person) {
-            hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Latest { sequence, at_ms, purpose });
-                0
-            }
-            hash_map::Entry::Occupied(occupied) => {
-                let latest = occupied.into_mut();
-                // Asked earlier and answered later: recorded last, but not the latest.
-                if at_ms >= latest.at_ms {
-                    (latest.at_ms, latest.purpose) = (at_ms, purpose);
-                }
-                std::mem::replace(&mut latest.sequence, sequence)
-            }
+        let latest = self.people.entry(label.person).or_insert(NOTHING);
+        latest.learn(label.told());
+        std::mem::replace(&mut latest.sequence, sequence)
+    }
+
+    /// Notes what the store said of a person, unless entries went into it since [`Pending::last`] was asked.
+    pub(crate) fn learn(&mut self, person: BlindIndex, kept: Option<LastConsultation>, moves: u64) {
+        if self.moves != moves {
+            return;
         }
+        if self.people.len() >= KNOWN {
+            self.people.retain(|_, latest| latest.sequence != 0);
+        }
+        let latest = self.people.entry(person).or_insert(NOTHING);
+        latest.learn(kept);
+        latest.known = true;
     }
 
     /// Notes a segment that is written no more; its entries have been added.
@@ -124,10 +152,10 @@ impl Pending {
         self.moving.len() + self.waiting.len()
     }
 
-    /// The latest consultation of a person among them.
-    pub(crate) fn last(&self, person: BlindIndex) -> Option<LastConsultation> {
-        let Latest { at_ms, purpose, .. } = self.people.get(&person)?;
-        Some(LastConsultation { at: Timestamp::from_millisecond(*at_ms).ok()?, purpose: *purpose })
+    /// The latest consultation of a person, as far as it is known here.
+    pub(crate) fn last(&self, person: BlindIndex) -> Told {
+        let latest = self.people.get(&person).unwrap_or(&NOTHING);
+        Told { last: latest.last, known: latest.known, moves: self.moves }
     }
 
     /// A person's entries that count, the one recorded last first, at most `limit`.
@@ -154,11 +182,17 @@ impl Pending {
         self.moving.clone()
     }
 
-    /// These are in the store: `last` need not know them any more.
+    /// These are in the store: `last` need not know them any more, where it does not know the whole.
     pub(crate) fn forget(&mut self, moved: &[Entry]) {
+        self.moves += 1;
         for Entry { sequence, label, .. } in moved {
-            if self.people.get(&label.person).is_some_and(|latest| latest.sequence == *sequence) {
-                self.people.remove(&label.person);
+            if let hash_map::Entry::Occupied(mut occupied) = self.people.entry(label.person)
+                && occupied.get().sequence == *sequence
+            {
+                match occupied.get().known {
+                    true => occupied.get_mut().sequence = 0,
+                    false => drop(occupied.remove()),
+                }
             }
         }
     }
@@ -190,6 +224,8 @@ mod tests {
         store::SpoolId,
         tests::{keyring, sim::SimDisk},
     };
+    use ficha_domain::Purpose;
+    use jiff::Timestamp;
 
     const NONE: [u64; 0] = [];
 
@@ -235,10 +271,58 @@ mod tests {
         for left in [&[3, 2][..], &[3], &[]] {
             take(&mut pending, 1);
             assert_eq!(sequences(&pending.of_person(person, 9)), left);
-            assert_eq!(pending.last(person).map(|last| last.at.as_millisecond()), left.first().map(|_| 3));
+            assert_eq!(
+                pending.last(person).last.map(|last| last.at.as_millisecond()),
+                left.first().map(|_| 3)
+            );
             assert_eq!(pending.len(), left.len());
         }
         assert_eq!(pending.held_bytes, 0);
+    }
+
+    fn at(ms: i64) -> Option<LastConsultation> {
+        let at = Timestamp::from_millisecond(ms).unwrap();
+        Some(LastConsultation { at, purpose: Purpose::RiskAnalysis })
+    }
+
+    #[test]
+    fn what_the_store_said_stays_known_and_grows_with_what_goes_into_it() {
+        let (segment, mut pending) = (segment(1), Pending::new(25));
+        let person = entry(&segment, 1, 1).label.person;
+        let told = |pending: &Pending| {
+            let Told { last, known, .. } = pending.last(person);
+            (last, known)
+        };
+        assert_eq!(told(&pending), (None, false));
+        let moves = pending.last(person).moves;
+        pending.learn(person, None, moves);
+        assert_eq!(told(&pending), (None, true), "nobody ever asked for him");
+        pending.add([entry(&segment, 1, 10), entry(&segment, 2, 9)].into_iter());
+        assert_eq!(told(&pending), (at(10), true), "recorded last is not the latest");
+        take(&mut pending, 2);
+        assert_eq!(told(&pending), (at(10), true));
+        assert_eq!(sequences(&pending.of_person(person, 9)), NONE);
+    }
+
+    #[test]
+    fn what_the_store_said_before_it_got_more_is_not_learned() {
+        let (segment, mut pending) = (segment(1), Pending::new(25));
+        let person = entry(&segment, 1, 1).label.person;
+        let before = pending.last(person);
+        pending.add([entry(&segment, 1, 10)].into_iter());
+        take(&mut pending, 1);
+        pending.learn(person, None, before.moves);
+        assert!(!pending.last(person).known, "the store has to be asked again");
+        pending.learn(person, at(10), pending.last(person).moves);
+        assert_eq!(pending.last(person).last, at(10));
+    }
+
+    #[test]
+    fn people_who_are_known_are_bounded() {
+        let mut pending = Pending::new(0);
+        let person = |number: usize| BlindIndex { key: 1, value: (number as u128).to_be_bytes() };
+        (0..=KNOWN).for_each(|number| pending.learn(person(number), None, 0));
+        assert_eq!(pending.people.len(), 1);
     }
 
     #[test]

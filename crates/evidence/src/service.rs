@@ -205,10 +205,14 @@ impl Evidence for EvidenceService {
         let key = person_key(cpf);
         let mut last: Option<LastConsultation> = None;
         for person in self.vault.indexes(&key) {
-            // In this order: what leaves the first is in the second by then.
-            let waiting = self.shared.pending().last(person);
-            let kept = self.store.last(person).await?;
-            last = [last, kept, waiting].into_iter().flatten().max_by_key(|last| last.at);
+            // In this order: what leaves the first is in the second by then. Nobody else writes to the store: what it
+            // said once, and what went into it since, is the whole.
+            let told = self.shared.pending().last(person);
+            let kept = if told.known { None } else { self.store.last(person).await? };
+            if !told.known {
+                self.shared.pending().learn(person, kept, told.moves);
+            }
+            last = [last, kept, told.last].into_iter().flatten().max_by_key(|last| last.at);
         }
         Ok(last)
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use ficha_contract::{Consultation, LastConsultation, StoreError};
 use ficha_domain::{Cpf, Purpose};
 use ficha_seal::{BlindIndex, Vault};
+use jiff::Timestamp;
 use std::fmt;
 
 #[cfg(test)]
@@ -106,6 +107,11 @@ impl Label {
             purpose: consultation.purpose,
             counts: consultation.counts,
         }
+    }
+
+    /// What others are told of it.
+    pub(crate) fn told(&self) -> Option<LastConsultation> {
+        Some(LastConsultation { at: Timestamp::from_millisecond(self.at_ms).ok()?, purpose: self.purpose })
     }
 }
 
