@@ -75,16 +75,26 @@ impl Quarantine {
         file.write_all(&row)
     }
 
-    /// Puts the file in its place; the one that was there, which somebody may be mending, stays beside it as
-    /// `….before`. Where nothing was set aside, nothing is written.
+    /// Puts the file in its place. What is there, somebody may be mending, or it is none of ours: then the name gets a
+    /// number. Where nothing was set aside, nothing is written.
     pub(crate) fn finish(&mut self) -> io::Result<Option<PathBuf>> {
         let Some(file) = self.file.take() else { return Ok(None) };
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        if self.path.exists() {
-            fs::rename(&self.path, with_ending(&self.path, ".before"))?;
+        let path = self.free_path()?;
+        fs::rename(&self.part, &path)?;
+        Ok(Some(path))
+    }
+
+    /// A name that nobody has, taken by an empty file.
+    fn free_path(&self) -> io::Result<PathBuf> {
+        let numbered = (2..).map(|number| with_ending(&self.path, &format!(".{number}")));
+        for path in std::iter::once(self.path.clone()).chain(numbered) {
+            match File::options().write(true).create_new(true).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|_| path),
+            }
         }
-        fs::rename(&self.part, &self.path)?;
-        Ok(Some(self.path.clone()))
+        unreachable!("numbers do not end")
     }
 }
 

@@ -82,6 +82,9 @@ impl<R: Row> Reading<'_, R> {
         let Some(raw) = rows.next()? else { return Err(unreadable("it is empty")) };
         let text = decode(raw.bytes, self.plan.rules.encoding)
             .ok_or_else(|| unreadable("its header is not UTF-8; if it is Latin-1: --encoding latin1"))?;
+        if text.trim_end().contains('\r') {
+            return Err(unreadable("its line ends are CR alone; save it with LF or CR LF"));
+        }
         let names = fields(&text, delimiter).ok_or_else(|| unreadable("its header is no row of CSV"))?;
         let names: Vec<_> = names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
         let missing: Vec<_> =
@@ -91,6 +94,11 @@ impl<R: Row> Reading<'_, R> {
                 format!("its header has no column {} (columns are separated by , or ;)", missing.join(", "));
             return Err(Error::Unreadable(what));
         }
+        if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+            return Err(Error::Unreadable(format!("its header has the column {} twice", twice.1)));
+        }
+        let known = |name: &str| [R::COLUMNS, R::OPTIONAL, &COLUMNS].concat().contains(&name);
+        self.summary.columns_ignored = names.iter().filter(|name| !known(name)).cloned().collect();
         let again = names.starts_with(&COLUMNS.map(str::to_owned));
         self.quarantine.header(raw.bytes, delimiter, again);
         Ok(names)

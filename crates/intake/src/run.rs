@@ -64,6 +64,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Rows in it.
     pub rows: u64,
+    /// Columns of CSV that this base does not know: their values were not taken.
+    pub columns_ignored: Vec<String>,
     /// Rows that are in the quarantine file.
     pub set_aside: u64,
     /// Rows that landed without some of their items; they are in the quarantine file too.

@@ -7,7 +7,7 @@ use crate::{
     progress,
     wiring::{self, App},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use ficha_contract::Ingest;
 use ficha_domain::{CpfValidation, World};
@@ -26,6 +26,9 @@ pub async fn run(args: &cli::Import, config: &Config, world: &World) -> Result<(
     if args.quarantine.is_some() && args.files.len() > 1 {
         let what = "--quarantine takes the rows of one file; import the files one by one";
         cli::Cli::command().error(clap::error::ErrorKind::ArgumentConflict, what).exit();
+    }
+    if let Some(taken) = args.quarantine.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
+        bail!("--quarantine takes the name of a new file; {} is there already", taken.display());
     }
     let folder = Arc::new(Folder::open(&config.dir)?);
     make_whole(config, &folder, world).await?;
@@ -166,6 +169,9 @@ fn say(args: &cli::Import, summary: &Summary) -> Result<()> {
         "  {what}: {} new, {} changed, {} there already",
         ingested.created, ingested.replaced, ingested.unchanged
     );
+    if !summary.columns_ignored.is_empty() {
+        println!("  columns that this base does not know, not taken: {}", summary.columns_ignored.join(", "));
+    }
     if summary.last_purchases > 0 {
         println!(
             "  a collection of last purchases: not taken, the last purchase is found among the movements"

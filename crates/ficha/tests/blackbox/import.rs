@@ -123,6 +123,41 @@ fn a_quarantine_file_is_mended_and_imported() {
     );
 }
 
+#[test]
+fn columns_that_are_not_taken_are_told() {
+    let place = Place::new();
+    let file = place.file("other.csv", format!("cpf,name,address,amount,due\n{CPF},Ana,,7,2020-01-01\n"));
+    let summary = place.import("debts", &file, &[]);
+    assert_eq!(summary["columns_ignored"], json!(["amount", "due"]), "{summary}");
+}
+
+#[test]
+fn a_quarantine_file_takes_nobodys_place() {
+    let place = Place::new();
+    let wrong = |name: &str| format!("cpf,name,address,value,date\n11111111111,{name},,1,2020-01-01\n");
+    let kept: Vec<String> = ["Ana", "Bia", "Caio"]
+        .map(|name| {
+            let summary = place.import("debts", &place.file("same.csv", wrong(name)), &[]);
+            fs::read_to_string(summary["quarantine"].as_str().unwrap()).unwrap()
+        })
+        .into();
+    assert!(kept[0].contains("Ana") && kept[1].contains("Bia") && kept[2].contains("Caio"), "{kept:?}");
+    assert!(place.quarantine("same.csv").contains("Ana"), "the first is where it was");
+
+    let (file, store) = (place.file("other.csv", wrong("Davi")), place.dir.path().join("debts.sqlite"));
+    let before = fs::read(&store).unwrap();
+    let output = command(place.dir.path())
+        .args(["import", "debts"])
+        .arg(&file)
+        .arg("--quarantine")
+        .arg(&store)
+        .output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is there already"));
+    assert_eq!(fs::read(&store).unwrap(), before);
+}
+
 #[tokio::test]
 async fn equal_rows_of_a_file_are_several_and_come_once() {
     let place = Place::new();
@@ -172,10 +207,14 @@ async fn beside_a_running_server_from_the_standard_input() {
 fn what_is_no_file_of_rows_fails_and_says_why() {
     let place = Place::new();
     let header = place.file("header.csv", "cpf,nome\n1,2\n");
+    let double = place.file("double.csv", "cpf,name,address,value,date,value\n");
+    let old = place.file("old.csv", "cpf,name,address,value,date\r52998224725,Ana,,1,2020-01-01\r");
     let wide = place.file("wide.csv", b"\xff\xfec\0p\0f\0");
     for (args, code, said) in [
         (vec!["import", "debts", header.to_str().unwrap()], 1, "no column name, address"),
         (vec!["import", "debts", wide.to_str().unwrap()], 1, "UTF-16"),
+        (vec!["import", "debts", double.to_str().unwrap()], 1, "the column value twice"),
+        (vec!["import", "debts", old.to_str().unwrap()], 1, "line ends"),
         (vec!["import", "debts", "nowhere.csv"], 1, "nowhere.csv"),
         (vec!["import", "debts"], 2, "FILE"),
         (vec!["import", "assets", "x"], 2, "assets"),

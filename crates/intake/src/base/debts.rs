@@ -36,6 +36,7 @@ struct Item<'a> {
 
 impl Row for Of<DebtsPerson> {
     const COLUMNS: &'static [&'static str] = &["cpf", "name", "address"];
+    const OPTIONAL: &'static [&'static str] = &["debt_id", "value", "date"];
     const LISTS: &'static [&'static str] = &["debts"];
     const JOINS: bool = true;
     const BATCH: usize = 2000;

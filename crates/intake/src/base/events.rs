@@ -42,6 +42,7 @@ const PAYMENTS: [PaymentType; 5] = [
 
 impl Row for Movement {
     const COLUMNS: &'static [&'static str] = &["cpf", "description", "value", "date", "type", "payment_type"];
+    const OPTIONAL: &'static [&'static str] = &["id"];
     const LISTS: &'static [&'static str] = &[];
     const JOINS: bool = false;
     const BATCH: usize = 20_000;

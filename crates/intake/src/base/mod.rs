@@ -52,6 +52,8 @@ impl<R> Draft<R> {
 pub trait Row: Sized + Send + 'static {
     /// The columns that a file of CSV must have.
     const COLUMNS: &'static [&'static str];
+    /// The columns that it may have besides.
+    const OPTIONAL: &'static [&'static str];
     /// Its lists of items, in JSON.
     const LISTS: &'static [&'static str];
     /// Whether all rows of a person are one, or each stands for itself.

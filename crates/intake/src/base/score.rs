@@ -39,6 +39,7 @@ struct Item<'a> {
 impl Row for Of<ScorePerson> {
     const COLUMNS: &'static [&'static str] =
         &["cpf", "name", "address", "date_birth", "kind", "value", "description"];
+    const OPTIONAL: &'static [&'static str] = &[];
     const LISTS: &'static [&'static str] = &["patrimonies", "sources_income"];
     const JOINS: bool = true;
     const BATCH: usize = 2000;
