@@ -20,7 +20,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 /// How long the mover rests when the store is away.
@@ -59,7 +59,7 @@ impl Mover {
                 () = self.shared.wake.notified(), if !is_away => None,
                 () = sleep(rest) => None,
             };
-            let outcome = self.move_all().await;
+            let outcome = self.move_all(flush.is_none()).await;
             self.tell(outcome.as_ref().err(), &mut is_away);
             if let Some(Flush { last, answer }) = flush {
                 if last {
@@ -90,10 +90,10 @@ impl Mover {
     }
 
     /// Moves everything that is durable at the beginning.
-    async fn move_all(&self) -> Result<(), StoreError> {
+    async fn move_all(&self, unhurried: bool) -> Result<(), StoreError> {
         let mut left = self.shared.pending().len();
         while left > 0 {
-            let moved = self.move_batch().await?;
+            let moved = self.move_batch(unhurried).await?;
             left = left.saturating_sub(moved);
             self.sweep().await?;
         }
@@ -111,20 +111,40 @@ impl Mover {
         Ok(())
     }
 
-    async fn move_batch(&self) -> Result<usize, StoreError> {
+    /// Moves the next batch; `unhurried` where nobody waits for it.
+    async fn move_batch(&self, unhurried: bool) -> Result<usize, StoreError> {
         let batch = self.shared.pending().batch(self.shared.tuning.batch);
         let (entries, vault) = (batch.clone(), self.vault.clone());
         // Milliseconds of sealing, perhaps reads of the disk: not on a thread that answers.
         let sealed = spawn_blocking(move || seal_all(&entries, &vault)).await.map_err(StoreError::new)?;
         let (sealed, mut refused) = sealed.map_err(StoreError::new)?;
-        let appended = self.store.append(sealed).await?;
-        for key in &appended.others {
+        refused.extend(self.append(sealed, unhurried).await?);
+        self.finish(&batch, &refused);
+        Ok(batch.len())
+    }
+
+    /// Appends a sorted batch part by part: a part changes pages that no other one does, so that together they write no
+    /// more than the whole would, and none holds the disk for long, which the spool's syncs wait for. Names what the
+    /// store refuses.
+    async fn append(
+        &self,
+        mut sealed: Vec<SealedConsultation>,
+        unhurried: bool,
+    ) -> Result<Vec<RecordKey>, StoreError> {
+        let mut others = Vec::new();
+        while !sealed.is_empty() {
+            let part = sealed.split_off(sealed.len().saturating_sub(self.shared.tuning.part));
+            let since = Instant::now();
+            others.extend(self.store.append(part).await?.others);
+            if unhurried {
+                sleep(since.elapsed()).await;
+            }
+        }
+        for key in &others {
             tracing::error!(spool = %key.spool, sequence = key.sequence,
                 "the store keeps another consultation under this key: is this spool a copy? Its segment is kept");
         }
-        refused.extend(appended.others);
-        self.finish(&batch, &refused);
-        Ok(batch.len())
+        Ok(others)
     }
 
     fn finish(&self, batch: &[Entry], refused: &HashSet<RecordKey>) {

@@ -19,6 +19,8 @@ pub(crate) struct Tuning {
     pub(crate) held_bytes: usize,
     /// Records that are moved together.
     pub(crate) batch: usize,
+    /// Records that are appended to the store at once.
+    pub(crate) part: usize,
     /// Records that wake the mover before it has rested.
     pub(crate) wake_at: usize,
     /// How long the mover rests.
@@ -35,6 +37,7 @@ impl Default for Tuning {
             // The larger a batch, the more of its records share a page of the store's index by person, and the less
             // often readers of that index begin anew.
             batch: 65_536,
+            part: 4096,
             wake_at: 65_536,
             rest: Duration::from_secs(5),
             pace: Duration::from_millis(1),

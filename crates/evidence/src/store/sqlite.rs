@@ -48,6 +48,9 @@ impl SqliteStore {
     pub async fn open(path: &Path, vault: &Vault) -> Result<Self, EvidenceError> {
         let database = Database::open(path, MIGRATIONS)?;
         database.check_keys(vault.fingerprints().map(|print| (print.key, print.check)).collect()).await?;
+        // Small checkpoints: a large one holds the disk, which the spool's syncs, and so all answers, wait for.
+        let small = |connection: &Connection| connection.pragma_update(None, "wal_autocheckpoint", 1024);
+        database.write(small).await?.map_err(ficha_sqlite::Error::from)?;
         Ok(Self(database))
     }
 }

@@ -50,6 +50,7 @@ const SMALL: Tuning = Tuning {
     segment_bytes: 1024,
     held_bytes: 1 << 20,
     batch: 4,
+    part: 3,
     wake_at: usize::MAX,
     rest: Duration::from_secs(3600),
     pace: Duration::ZERO,
