@@ -123,6 +123,11 @@ impl Mover {
         Ok(batch.len())
     }
 
+    /// Whether more waits than is being moved.
+    fn is_behind(&self) -> bool {
+        self.shared.pending().len() > 2 * self.shared.tuning.batch
+    }
+
     /// Appends a sorted batch part by part: a part changes pages that no other one does, so that together they write no
     /// more than the whole would, and none holds the disk for long, which the spool's syncs wait for. Names what the
     /// store refuses.
@@ -136,7 +141,7 @@ impl Mover {
             let part = sealed.split_off(sealed.len().saturating_sub(self.shared.tuning.part));
             let since = Instant::now();
             others.extend(self.store.append(part).await?.others);
-            if unhurried {
+            if unhurried && !self.is_behind() {
                 sleep(since.elapsed()).await;
             }
         }
