@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 460.0;
 const ROW: usize = 28;
-const LEFT: usize = 170;
+const LEFT: usize = 240;
 
 /// Bars, each with its label and what it stands for; as SVG.
 pub(super) fn bars(title: &str, rows: &[(String, f64)]) -> String {

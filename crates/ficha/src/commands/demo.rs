@@ -148,8 +148,10 @@ fn say(args: &cli::Demo, config: &Config, made: &Made, listeners: &serve::Listen
 /// What a program has to know.
 fn ready(url: &str, made: &Made, listeners: &serve::Listeners) -> serde_json::Value {
     let population = made.population();
-    let cpfs: Vec<_> =
-        (0..made.people.min(CPFS)).map(|at| population.cpf(at * spread(made.people))).collect();
+    // Known to all three bases: whoever measures a route asks for what is there.
+    let people = (0..made.people.min(CPFS)).map(|at| population.person(at * spread(made.people)));
+    let known = people.filter(|person| person.in_debts && person.in_score && person.in_events);
+    let cpfs: Vec<_> = known.map(|person| person.cpf).collect();
     let role = |(role, listening): &(&str, Listening)| {
         ((*role).to_owned(), format!("http://{}", listening.address).into())
     };
