@@ -30,7 +30,8 @@ impl Quarantine {
     #[must_use]
     pub fn at(path: &Path) -> Self {
         let path = path.to_owned();
-        let part = with_ending(&path, ".part");
+        // Imports at the same time may have files of one name.
+        let part = with_ending(&path, &format!(".{}.part", std::process::id()));
         Self { path, part, file: None, form: Form::Json, header: Vec::new(), again: false }
     }
 
