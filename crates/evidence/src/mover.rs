@@ -123,7 +123,7 @@ impl Mover {
         Ok(batch.len())
     }
 
-    /// Whether more waits than is being moved.
+    /// Whether more waits than is being moved: resting as long as a part took halves what can be moved.
     fn is_behind(&self) -> bool {
         self.shared.pending().len() > 2 * self.shared.tuning.batch
     }

@@ -50,7 +50,7 @@ impl Entry {
     }
 }
 
-/// People of whom is known what the store keeps; beyond it those who have no entry are forgotten.
+/// Beyond so many people no more are learned of, and with the next batch those who have no entry are forgotten.
 const KNOWN: usize = 65_536;
 
 /// The latest of a person's consultations.
@@ -134,10 +134,12 @@ impl Pending {
         if self.moves != moves {
             return;
         }
-        if self.people.len() >= KNOWN {
-            self.people.retain(|_, latest| latest.sequence != 0);
-        }
-        let latest = self.people.entry(person).or_insert(NOTHING);
+        let has_room = self.people.len() < KNOWN;
+        let latest = match self.people.entry(person) {
+            hash_map::Entry::Occupied(occupied) => occupied.into_mut(),
+            hash_map::Entry::Vacant(vacant) if has_room => vacant.insert(NOTHING),
+            hash_map::Entry::Vacant(_) => return,
+        };
         latest.learn(kept);
         latest.known = true;
     }
@@ -201,6 +203,10 @@ impl Pending {
     pub(crate) fn finish(&mut self) {
         self.held_bytes -= self.moving.iter().map(Entry::held).sum::<usize>();
         self.moving = Arc::default();
+        // Room for others: a millisecond, once for a batch.
+        if self.people.len() >= KNOWN {
+            self.people.retain(|_, latest| latest.sequence != 0);
+        }
         if self.waiting.is_empty() {
             // What an absence of the store made grow is given back.
             self.waiting.shrink_to(4096);
@@ -318,11 +324,22 @@ mod tests {
     }
 
     #[test]
-    fn people_who_are_known_are_bounded() {
-        let mut pending = Pending::new(0);
+    fn people_who_are_known_are_bounded_and_change_with_each_batch() {
+        let (segment, mut pending) = (segment(1), Pending::new(0));
         let person = |number: usize| BlindIndex { key: 1, value: (number as u128).to_be_bytes() };
+        let waits = entry(&segment, 1, 10);
+        let waiting = waits.label.person;
+        pending.add([waits].into_iter());
         (0..=KNOWN).for_each(|number| pending.learn(person(number), None, 0));
-        assert_eq!(pending.people.len(), 1);
+        assert_eq!(pending.people.len(), KNOWN, "no more are taken, and nobody is looked for to make room");
+        pending.learn(waiting, at(3), 0);
+        assert!(pending.last(waiting).known, "who has an entry takes no room");
+        pending.add([entry(&segment, 2, 11)].into_iter());
+        let batch = pending.batch(1);
+        pending.forget(&batch);
+        pending.finish();
+        assert_eq!(pending.people.len(), 1, "the others make room, once for a batch");
+        assert_eq!(pending.last(waiting).last, at(11));
     }
 
     #[test]
