@@ -43,14 +43,13 @@ impl App {
         folder.check_whole()?;
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
-        let identity = open_identity(config, dir, &keyring, world).await?;
-        let spool = SpoolSettings { max_bytes: config.spool.max_bytes };
-        let evidence = Arc::new(EvidenceService::open(dir, &keyring, world.clone(), spool).await?);
-        let debts = open_debts(dir, &keyring, world).await?;
-        let score = open_score(config, dir, &keyring, world).await?;
-        let settings = EventsSettings { zone: config.events.zone.clone() };
-        let events =
-            Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;
+        // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
+        let (identity, (evidence, events), debts, score) = tokio::try_join!(
+            open_identity(config, dir, &keyring, world),
+            open_events(config, dir, &keyring, world),
+            open_debts(dir, &keyring, world),
+            open_score(config, dir, &keyring, world),
+        )?;
         let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
         let settings = ficha_dossier::Settings { keep_days: config.dossier.keep_days, ..Default::default() };
         let dossiers = Dossiers::open(dir, bases, &keyring, world.clone(), settings).await?;
@@ -151,6 +150,21 @@ const SEED_ABOUT: [&str; 2] = [
 fn role(name: &'static str, about: &str, routes: OpenApiRouter) -> RoleRoutes {
     let (router, api) = routes.split_for_parts();
     RoleRoutes { name, router, document: document(api, name, about) }
+}
+
+/// Base C, and the record of consultations, whose latest it shows.
+async fn open_events(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+) -> Result<(Arc<EvidenceService>, Arc<Events>)> {
+    let spool = SpoolSettings { max_bytes: config.spool.max_bytes };
+    let evidence = Arc::new(EvidenceService::open(dir, keyring, world.clone(), spool).await?);
+    let settings = EventsSettings { zone: config.events.zone.clone() };
+    let events =
+        Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;
+    Ok((evidence, events))
 }
 
 async fn open_people(path: &Path, keeping: Keeping, vault: &Vault, world: &World) -> Result<People> {

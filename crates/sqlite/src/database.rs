@@ -81,7 +81,8 @@ impl Database {
         File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
+        // Enough for migrations: what power takes of them is made again before anything is kept.
+        connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         // A bulk load touches pages all over its indexes: with the default 2 MB they are read and spilled again and
         // again. Taken only as far as it is used.
@@ -90,6 +91,7 @@ impl Database {
         // Mapped, the whole file would count as this process's memory by the end of a bulk load.
         connection.pragma_update(None, "mmap_size", 0)?;
         migrate::run(&mut connection, path, migrations)?;
+        connection.pragma_update(None, "synchronous", "full")?;
         let commits = Arc::new(AtomicU64::new(0));
         Ok(Self(Arc::new(Inner {
             number: OPENED.fetch_add(1, Ordering::Relaxed),
