@@ -2,6 +2,7 @@
 
 use crate::Problem;
 use async_trait::async_trait;
+use ficha_domain::Cpf;
 use serde::Serialize;
 
 /// A base that takes many rows at once.
@@ -25,6 +26,12 @@ pub trait Ingest<Row>: Send + Sync {
     /// # Errors
     /// `invalid_cpf`, `invalid_field`: which field, and what it takes.
     fn check(&self, row: &Row) -> Result<(), Problem>;
+
+    /// Where a person's rows lie: people of near regions lie near each other. Batches that go along with it change few
+    /// pages of the base, those that leap about in it one for each row.
+    fn region(&self, cpf: Cpf) -> u64 {
+        cpf.as_u64()
+    }
 }
 
 /// What became of a batch.

@@ -125,4 +125,8 @@ impl Ingest<Of<DebtsPerson>> for Debts {
     fn check(&self, row: &Of<DebtsPerson>) -> Result<(), Problem> {
         document::check_row(row.cpf, &row.person)
     }
+
+    fn region(&self, cpf: Cpf) -> u64 {
+        self.0.region(cpf)
+    }
 }

@@ -63,6 +63,7 @@ pub struct DossierRole {
     pub listen: String,
     pub cpf_validation: CpfValidation,
     pub keep_days: u32,
+    pub budget_ms: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,6 +1,9 @@
 //! Everything of one process, put together. The only place that chooses an engine.
 
-use crate::{config::Config, folder::Folder};
+use crate::{
+    config::{Config, DossierRole},
+    folder::Folder,
+};
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use ficha_contract::Base;
@@ -51,7 +54,8 @@ impl App {
             open_score(config, dir, &keyring, world),
         )?;
         let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
-        let settings = ficha_dossier::Settings { keep_days: config.dossier.keep_days, ..Default::default() };
+        let DossierRole { keep_days, budget_ms, .. } = config.dossier;
+        let settings = ficha_dossier::Settings { keep_days, budget_ms };
         let dossiers = Dossiers::open(dir, bases, &keyring, world.clone(), settings).await?;
         let shell = Shell::new(
             world.clone(),

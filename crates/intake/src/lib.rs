@@ -1,9 +1,9 @@
 //! Other people's files into the bases: read, set right, sorted, merged. What is wrong is set aside, not lost.
 //!
 //! A [`Source`] is cut into rows (`cut`, `rows`), each value is read whoever wrote it (`cell`) and however
-//! (`normal`), and becomes a row of its base (`base`). Rows are sorted by CPF in bounded memory (`sort`), so that all
-//! that a file says of a person lands together; batches then go into [`ficha_contract::Ingest`], a transaction each
-//! ([`run`]). A run that was killed is repeated: what is there already matches what comes again.
+//! (`normal`), and becomes a row of its base (`base`). Rows are sorted by person in bounded memory (`sort`), along
+//! the base, so that all that a file says of somebody lands together and each page is written once; batches then go
+//! into [`ficha_contract::Ingest`], a transaction each ([`run`]). A run that was killed is repeated: what is there already matches what comes again.
 //!
 //! What cannot be taken goes to the [`Quarantine`], a file in the form of the one that it comes from, which can be
 //! mended and imported like any other.

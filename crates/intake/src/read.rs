@@ -6,7 +6,7 @@ use crate::{
     quarantine::{self, COLUMNS},
     rows::{Form, Rows, decode, fields},
     run::Summary,
-    sort::{Sorted, Sorter},
+    sort::{Key, Sorted, Sorter},
 };
 use ficha_contract::Ingest;
 
@@ -146,7 +146,8 @@ impl<R: Row> Reading<'_, R> {
             self.summary.in_part += 1;
             self.quarantine.put(self.source, place, &draft.faults)?;
         }
-        let key = (draft.cpf.as_u64(), draft.row.order());
+        let (region, cpf) = (self.base.region(draft.cpf), draft.cpf.as_u64());
+        let key = Key { region, cpf, order: draft.row.order() };
         sorter.push(key, place, |to| draft.row.pack(to))
     }
 }

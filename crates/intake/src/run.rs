@@ -178,7 +178,7 @@ impl<R: Row> Batching<R> {
     fn add(&mut self, row: &Packed<'_>) -> Result<Option<Batch<R>>, Error> {
         self.ordinal = if self.last == Some(row.key) { self.ordinal + 1 } else { 0 };
         self.last = Some(row.key);
-        let cpf = Cpf::from_u64(row.key.0).ok_or(UNREADABLE)?;
+        let cpf = Cpf::from_u64(row.key.cpf).ok_or(UNREADABLE)?;
         let part = (row.place, row.body.to_vec());
         match &mut self.group {
             Some(group) if group.cpf == cpf && R::JOINS && group.parts.len() < PARTS => {

@@ -1,4 +1,4 @@
-//! Rows sorted by CPF in bounded memory: what does not fit waits in runs, each sorted, in a file without a name.
+//! Rows sorted by person in bounded memory: what does not fit waits in runs, each sorted, in a file without a name.
 //!
 //! The file is unlinked from the moment it is made, so nothing of anybody stays behind, however the process ends.
 
@@ -18,8 +18,15 @@ use std::{
     thread::JoinHandle,
 };
 
-/// What rows are sorted by: the CPF, then [`crate::Row::order`], then as they came.
-pub(crate) type Key = (u64, u64);
+/// What rows are sorted by, then as they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    /// [`ficha_contract::Ingest::region`]: where the person lies in the base. Two people may share one.
+    pub(crate) region: u64,
+    pub(crate) cpf: u64,
+    /// [`crate::Row::order`].
+    pub(crate) order: u64,
+}
 
 /// A row that waits.
 pub(crate) struct Packed<'b> {
@@ -155,12 +162,13 @@ impl Spiller {
     }
 }
 
-/// `cpf · order · length · row`, all numbers as [`Pack`] writes them but the fixed first three.
+/// `region · CPF · order · length · row`, all numbers as [`Pack`] writes them but the fixed first four.
 fn write_run(out: &mut impl Write, heap: &Heap) -> std::io::Result<u64> {
     let mut written = 0;
     for (at, (key, _, len)) in heap.index.iter().enumerate() {
-        out.write_all(&key.0.to_le_bytes())?;
-        out.write_all(&key.1.to_le_bytes())?;
+        for number in [key.region, key.cpf, key.order] {
+            out.write_all(&number.to_le_bytes())?;
+        }
         out.write_all(&len.to_le_bytes())?;
         out.write_all(heap.packed(at))?;
         written += HEAD as u64 + u64::from(*len);
@@ -168,9 +176,9 @@ fn write_run(out: &mut impl Write, heap: &Heap) -> std::io::Result<u64> {
     Ok(written)
 }
 
-const HEAD: usize = 20;
+const HEAD: usize = 28;
 
-/// Rows by CPF.
+/// Rows by person.
 pub(crate) struct Sorted {
     file: Option<File>,
     cursors: Vec<Cursor>,
@@ -262,7 +270,7 @@ impl Cursor {
         if !self.holds(len) {
             return Err(DAMAGED);
         }
-        Ok(Some((self.word(0), self.word(8))))
+        Ok(Some(Key { region: self.word(0), cpf: self.word(8), order: self.word(16) }))
     }
 
     fn holds(&self, len: usize) -> bool {
@@ -287,7 +295,7 @@ impl Cursor {
     }
 
     fn len(&self) -> usize {
-        let bytes = self.buffer[self.start + 16..].first_chunk();
+        let bytes = self.buffer[self.start + 24..].first_chunk();
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
     }
 
@@ -306,14 +314,15 @@ mod tests {
         let mut sorter = Sorter::new(memory, std::env::temp_dir());
         for (at, key) in (0..).zip(keys) {
             let place = Place { line: at, offset: at * 7, len: 3 };
-            sorter.push((*key, 0), place, |to| to.text(&"x".repeat((at % 500) as usize))).unwrap();
+            let key = Key { region: key % 7, cpf: *key, order: 0 };
+            sorter.push(key, place, |to| to.text(&"x".repeat((at % 500) as usize))).unwrap();
         }
         let mut sorted = sorter.finish().unwrap();
         let mut rows = Vec::new();
         while let Some(row) = sorted.next().unwrap() {
             assert_eq!(row.place, Place { line: row.place.line, offset: row.place.line * 7, len: 3 });
             assert_eq!(Unpack(row.body).text().unwrap().len() as u64, row.place.line % 500);
-            rows.push((row.key.0, row.place.line));
+            rows.push((row.key.cpf, row.place.line));
         }
         rows
     }
@@ -324,7 +333,7 @@ mod tests {
         #[test]
         fn rows_come_by_key_and_then_as_they_came(keys in proptest::collection::vec(0_u64..40, 0..700), memory in 0_usize..200_000) {
             let mut expected: Vec<_> = keys.iter().copied().zip(0..).collect();
-            expected.sort();
+            expected.sort_by_key(|(key, _)| (key % 7, *key));
             prop_assert_eq!(sorted(&keys, memory), expected);
         }
     }

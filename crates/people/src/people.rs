@@ -106,6 +106,12 @@ impl People {
         }
     }
 
+    /// Where somebody lies in the store, as [`ficha_contract::Ingest::region`].
+    #[must_use]
+    pub fn region(&self, cpf: Cpf) -> u64 {
+        self.store.region(&self.keeping.index(cpf))
+    }
+
     /// Changes many people's documents in one transaction.
     ///
     /// # Errors
@@ -166,10 +172,18 @@ impl People {
 }
 
 impl Keeping {
+    /// Where somebody may be kept; where he is put, first.
     fn indexes(&self, cpf: Cpf) -> Vec<BlindIndex> {
         match self {
             Self::Sealed(vault) => vault.indexes(&cpf.as_u64().to_be_bytes()).collect(),
-            Self::Clear(_) => vec![BlindIndex { key: 0, value: u128::from(cpf.as_u64()).to_be_bytes() }],
+            Self::Clear(_) => vec![self.index(cpf)],
+        }
+    }
+
+    fn index(&self, cpf: Cpf) -> BlindIndex {
+        match self {
+            Self::Sealed(vault) => vault.index(&cpf.as_u64().to_be_bytes()),
+            Self::Clear(_) => BlindIndex { key: 0, value: u128::from(cpf.as_u64()).to_be_bytes() },
         }
     }
 

@@ -75,6 +75,10 @@ impl PeopleStore for SqlitePeople {
         let written: Result<_, Problem> = self.0.write(all).await.map_err(StoreError::new)?;
         written.map(|(outcomes, _)| outcomes)
     }
+
+    fn region(&self, index: &BlindIndex) -> u64 {
+        places(index).0.cast_unsigned()
+    }
 }
 
 const FIND: &str = "SELECT id, version, updated_at, body FROM person

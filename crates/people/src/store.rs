@@ -134,4 +134,8 @@ pub trait PeopleStore: Send + Sync {
     /// when it fails, or one `decide` refuses, nothing of it happened. Two changes of one person never interleave.
     /// Idempotency keys are looked up and kept inside the same transaction, and forgotten a day after.
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem>;
+
+    /// Where the person of this index lies: people of near regions lie near each other, so that a bulk load that goes
+    /// along with them writes each page once.
+    fn region(&self, index: &BlindIndex) -> u64;
 }

@@ -181,4 +181,8 @@ impl Ingest<Of<ScorePerson>> for Scores {
     fn check(&self, row: &Of<ScorePerson>) -> Result<(), Problem> {
         document::check_row(row.cpf, &row.person, self.0.world.now())
     }
+
+    fn region(&self, cpf: Cpf) -> u64 {
+        self.0.people.region(cpf)
+    }
 }

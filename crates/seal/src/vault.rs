@@ -5,7 +5,7 @@ use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hmac,
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + 4 + NONCE_LEN;
@@ -15,16 +15,15 @@ const HEADER_LEN: usize = 1 + 4 + NONCE_LEN;
 /// A sealed value is `version (1) · key id (4) · nonce (12) · ciphertext · tag (16)`.
 #[derive(Clone)]
 pub struct Vault {
-    /// The one that seals first; never empty.
-    keys: Vec<VaultKey>,
+    /// The one that seals first; never empty. Shared: whoever seals many things clones the vault for each.
+    keys: Arc<[VaultKey]>,
 }
 
-#[derive(Clone)]
 struct VaultKey {
     id: u32,
     check: [u8; 16],
     index: hmac::Key,
-    aead: std::sync::Arc<LessSafeKey>,
+    aead: LessSafeKey,
     /// What [`Vault::derive_for`] derives from; seals nothing itself.
     inner: RootKey,
 }
@@ -91,12 +90,12 @@ impl Vault {
         sealed.push(VERSION);
         sealed.extend_from_slice(&key.id.to_be_bytes());
         sealed.extend_from_slice(&nonce);
-        let mut body = plain.to_vec();
+        sealed.extend_from_slice(plain);
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let done = key.aead.seal_in_place_append_tag(nonce, Aad::from(place), &mut body);
+        let tag = key.aead.seal_in_place_separate_tag(nonce, Aad::from(place), &mut sealed[HEADER_LEN..]);
         // AES-GCM-SIV refuses only plaintexts above 2^36 bytes.
-        assert!(done.is_ok(), "AES-256-GCM-SIV seals {} bytes", plain.len());
-        sealed.append(&mut body);
+        let Ok(tag) = tag else { unreachable!("AES-256-GCM-SIV seals {} bytes", plain.len()) };
+        sealed.extend_from_slice(tag.as_ref());
         sealed
     }
 
@@ -135,7 +134,7 @@ impl VaultKey {
             id,
             check: *root.derive::<16>(&[name, b" fingerprint"]),
             index: hmac::Key::new(hmac::HMAC_SHA256, &*root.derive::<32>(&[name, b" index"])),
-            aead: std::sync::Arc::new(LessSafeKey::new(aead)),
+            aead: LessSafeKey::new(aead),
             inner: root.derive_root(&[name, b" parts"]),
         }
     }

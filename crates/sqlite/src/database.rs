@@ -5,7 +5,7 @@ use crate::{
     reader::{LongReaders, with_reader},
     writer::Writer,
 };
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use std::{
     fs::File,
     os::unix::fs::OpenOptionsExt,
@@ -53,6 +53,19 @@ pub enum Error {
         /// Id of the key that is missing.
         key: u32,
     },
+}
+
+impl Error {
+    /// Whether the file itself is at fault, and not a full disk or a permission.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let code = match self {
+            Self::Damaged(_) => return true,
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
 }
 
 /// A database file. Cloning shares it; it closes with the last clone.

@@ -91,7 +91,11 @@ fn store(dir: &Path, file: &str) -> Finding {
         Ok(()) => Finding::Good(format!("{file} is whole")),
         Err(error) => Finding::Wrong(
             format!("{file}: {error}"),
-            "stop the server and put the file back from your backup".into(),
+            match error.is_damage() {
+                true => "stop the server and put the file back from your backup",
+                false => "the file may be whole: see that the disk has room and that you may write here",
+            }
+            .into(),
         ),
     }
 }

@@ -57,7 +57,7 @@ async fn a_long_read_ends_at_its_deadline() {
         })
         .await;
     assert!(
-        matches!(result, Err(Error::Sqlite(error)) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted))
+        matches!(result, Err(Error::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
     );
 }
 
@@ -100,4 +100,14 @@ async fn keys_are_remembered_with_their_request() {
         .unwrap()
         .unwrap();
     assert_eq!(seen, (Remembered::Reply(b"reply".to_vec()), Remembered::OtherRequest, Remembered::New));
+}
+
+#[tokio::test]
+async fn damage_is_told_from_a_file_that_cannot_be_reached() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.sqlite");
+    let missing = crate::quick_check(&path).unwrap_err();
+    std::fs::write(&path, "no database, but as long as the header of one, and then some more of it").unwrap();
+    let foreign = crate::quick_check(&path).unwrap_err();
+    assert_eq!((missing.is_damage(), foreign.is_damage()), (false, true), "{missing}, {foreign}");
 }
