@@ -6,7 +6,7 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
@@ -22,7 +22,8 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("intake", &["contract", "domain"]),
     ("population", &["domain"]),
     ("testkit", &["contract", "domain", "http"]),
-    ("xtask", &[]),
+    ("engines", &[]),
+    ("xtask", &["engines"]),
     ("bench", &[]),
 ];
 
