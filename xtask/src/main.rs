@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask <demo|test|kill|fuzz|bench|tidy|openapi|schemathesis|ci>`.
+//! What a developer types: `cargo xtask <demo|test|engines|kill|fuzz|bench|tidy|openapi|schemathesis|ci>`.
 //!
 //! # To add a command
 //! One module with an `Args` (clap) and a `run` that returns the exit code; one line in [`Task`]. A command
@@ -11,6 +11,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod demo;
+mod engines;
 mod fuzz;
 mod kill;
 mod openapi;
@@ -40,6 +41,8 @@ enum Task {
     Demo(demo::Args),
     /// Runs every test and ends with a line "N passed, N failed, N skipped".
     Test(test::Args),
+    /// Starts the servers that tests need and keeps them, for `cargo test` by hand; ends them; says what runs.
+    Engines(engines::Args),
     /// Measures ficha against a bare server that returns the same bytes.
     Bench(bench::Args),
     /// Kills the real process in the middle of writes, reads and imports, and looks for what it had acknowledged.
@@ -67,6 +70,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Engines(args) => engines::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),

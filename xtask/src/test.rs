@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use crate::engines::Engines;
 
 /// What follows `test`.
 #[derive(clap::Args, Default)]
@@ -52,11 +53,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Runs the tests, their output passed through, and counts.
 pub(crate) fn count(args: &Args) -> Result<Counts> {
+    let engines = Engines::for_tests(ficha_engines::is_ci())?;
     let mut command = command(&args.args);
+    engines.hand_over(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo did not start")?;
     let output = child.stdout.take().context("cargo has no output")?;
     let counts = add_up(output, &mut std::io::stdout())?;
     let well_ended = child.wait().context("waiting for cargo")?.success();
+    engines.tell();
     Ok(verdict(counts, well_ended))
 }
 

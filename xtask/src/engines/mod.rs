@@ -1,0 +1,157 @@
+//! The servers that tests need: `cargo xtask test` starts each once for all test programs; `cargo xtask engines up`
+//! keeps them for a `cargo test` by hand.
+
+mod kept;
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use ficha_engines::{Durability, Running, postgres};
+
+/// What follows `engines`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Starts them and prints what to put into the shell: `eval "$(cargo xtask engines up)"`.
+    Up,
+    /// Ends them.
+    Down,
+    /// Says which run.
+    Status,
+    /// What `up` leaves behind: it holds them until it is ended.
+    #[command(hide = true)]
+    Hold,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match args.what {
+        What::Up => kept::up(),
+        What::Down => kept::down(),
+        What::Status => kept::status(),
+        What::Hold => kept::hold(),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// Every engine, in the order of the report.
+pub(crate) struct Engines(Vec<Engine>);
+
+struct Engine {
+    name: &'static str,
+    /// Tests that need it are in modules of this name; only these are left out without it.
+    module: &'static str,
+    variable: &'static str,
+    had: Had,
+}
+
+enum Had {
+    /// The environment names one already, which the tests inherit.
+    Given,
+    Started(Running),
+    Missing(anyhow::Error),
+}
+
+impl Engines {
+    /// Those of the environment, the others started. One that cannot be had is an error if all are needed.
+    pub(crate) fn for_tests(needed: bool) -> Result<Self> {
+        let start = || postgres::obtain()?.start(Durability::Unsynced);
+        Ok(Self(vec![Engine::find("PostgreSQL", "postgres", postgres::URL, needed, start)?]))
+    }
+
+    /// Tells a run of `cargo test` where they are, and to leave out what needs a missing one.
+    pub(crate) fn hand_over(&self, command: &mut Command) {
+        for (variable, url) in self.started() {
+            command.env(variable, url);
+        }
+        let missing = self.0.iter().filter(|engine| matches!(engine.had, Had::Missing(_)));
+        let left_out: Vec<String> = missing.map(|engine| format!("{}::", engine.module)).collect();
+        if !left_out.is_empty() && !command.get_args().any(|arg| arg == "--") {
+            command.arg("--");
+        }
+        command.args(left_out.iter().flat_map(|module| ["--skip", module]));
+    }
+
+    fn started(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().filter_map(|engine| match &engine.had {
+            Had::Started(running) => Some((engine.variable, running.url())),
+            Had::Given | Had::Missing(_) => None,
+        })
+    }
+
+    /// One line for each, after the tests' own.
+    pub(crate) fn tell(&self) {
+        for Engine { name, module, variable, had } in &self.0 {
+            match had {
+                Had::Given => println!("engines: {name}, given by {variable}"),
+                Had::Started(running) => println!("engines: {}", running.name()),
+                Had::Missing(error) => println!(
+                    "engines: {name} NOT RUN, nor any test in a module `{module}`: {error:#} (or set {variable})"
+                ),
+            }
+        }
+    }
+}
+
+impl Engine {
+    fn find(
+        name: &'static str,
+        module: &'static str,
+        variable: &'static str,
+        needed: bool,
+        start: impl FnOnce() -> Result<Running>,
+    ) -> Result<Self> {
+        let given = env::var_os(variable).is_some_and(|url| !url.is_empty());
+        let had = if given { Ok(Had::Given) } else { start().map(Had::Started) };
+        let had = match had {
+            Err(error) if !needed => Had::Missing(error),
+            had => {
+                had.with_context(|| format!("{name} cannot be had (set {variable} if one runs elsewhere)"))?
+            }
+        };
+        Ok(Self { name, module, variable, had })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    fn missing(needed: bool) -> Result<Engine> {
+        Engine::find("PostgreSQL", "postgres", "NO_SUCH_URL", needed, || Err(anyhow!("no Maven")))
+    }
+
+    fn arguments(engine: Engine, given: &[&str]) -> String {
+        let mut command = Command::new("cargo");
+        Engines(vec![engine]).hand_over(command.args(given));
+        command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn tests_of_a_missing_engine_are_left_out() {
+        let missing = || missing(false).unwrap();
+        assert_eq!(arguments(missing(), &["test"]), "test -- --skip postgres::");
+        assert_eq!(arguments(missing(), &["test", "--", "--exact"]), "test -- --exact --skip postgres::");
+    }
+
+    #[test]
+    fn one_that_the_environment_names_is_not_started() {
+        let given = Engine::find("PostgreSQL", "postgres", "PATH", true, || Err(anyhow!("started"))).unwrap();
+        assert!(matches!(given.had, Had::Given));
+        assert_eq!(arguments(given, &["test"]), "test");
+    }
+
+    #[test]
+    fn a_missing_engine_is_an_error_where_all_are_needed() {
+        let error = missing(true).err().map(|error| format!("{error:#}"));
+        let expected = "PostgreSQL cannot be had (set NO_SUCH_URL if one runs elsewhere): no Maven";
+        assert_eq!(error.as_deref(), Some(expected));
+    }
+}
