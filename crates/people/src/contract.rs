@@ -15,8 +15,8 @@ use std::{
 macro_rules! suite {
     ($make:path) => {
         $crate::contract::suite!($make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
-            a_refusal_undoes_the_whole_batch, numbers_are_given_once, keys_replay_inside_the_transaction,
-            keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
+            a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones, numbers_are_given_once,
+            keys_replay_inside_the_transaction, keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
             ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told);
     };
     ($make:path: $($name:ident),*) => {$(
@@ -88,6 +88,29 @@ pub async fn a_refusal_undoes_the_whole_batch(store: Arc<impl PeopleStore + 'sta
     let refused = store.change(vec![put(1, b"a"), refuse]).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::PreconditionFailed);
     assert_eq!(store.find(&[index(1, 1)]).await.unwrap(), None);
+}
+
+/// Whatever an engine does to spare itself looking everybody up.
+pub async fn a_batch_tells_new_people_from_known_ones(store: Arc<impl PeopleStore + 'static>) {
+    let (new, known) = (Kind::Created, Kind::Replaced);
+    let batches: [(&[u8], &[Kind]); 4] = [
+        (&[10, 20, 30], &[new, new, new]),
+        (&[5, 20, 40], &[new, known, new]),
+        (&[50, 50, 60], &[new, known, new]),
+        (&[70, 65, 70], &[new, new, known]),
+    ];
+    for (people, kinds) in batches {
+        let changes = people.iter().map(|person| put(*person, b"body")).collect();
+        let done = store.change(changes).await.unwrap();
+        let done: Vec<_> = done
+            .into_iter()
+            .map(|outcome| match outcome {
+                Outcome::Done(kind, _) => kind,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(done, kinds, "{people:?}");
+    }
 }
 
 pub async fn numbers_are_given_once(store: Arc<impl PeopleStore + 'static>) {

@@ -66,7 +66,12 @@ impl PeopleStore for SqlitePeople {
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem> {
         let all = move |connection: &Connection| {
             let mut given = Given::new(connection);
-            let outcomes = changes.iter().map(|change| apply(connection, change, &mut given));
+            let all_new = are_all_new(connection, &changes).map_err(store)?;
+            let outcomes = changes.iter().map(|change| {
+                let current =
+                    if all_new { None } else { find(connection, &change.indexes).map_err(store)? };
+                apply(connection, change, current, &mut given)
+            });
             let outcomes = outcomes.collect::<Result<_, _>>()?;
             given.note().map_err(store)?;
             // The caller lets the changes go: of a bulk load they are thousands, and the writer has others to write.
@@ -126,7 +131,25 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row { id: row.get(0)?, version: row.get(1)?, updated_at, body: row.get(3)? })
 }
 
-fn apply(connection: &Connection, change: &Change, given: &mut Given<'_>) -> Result<Outcome, Problem> {
+/// Whether nobody lies where this batch goes along: then nobody of it has to be looked up, which is a fifth of what a
+/// first load costs. Known only of people in the order of their places, each once.
+fn are_all_new(connection: &Connection, changes: &[Change]) -> rusqlite::Result<bool> {
+    let [first, .., last] = changes else { return Ok(false) };
+    let along = changes.is_sorted_by(|one, next| places(&one.indexes[0]).1 < places(&next.indexes[0]).0);
+    if !along || changes.iter().any(|change| change.indexes.len() > 1) {
+        return Ok(false);
+    }
+    let (from, to) = (places(&first.indexes[0]).0, places(&last.indexes[0]).1);
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM person WHERE place BETWEEN ?1 AND ?2)";
+    connection.prepare_cached(sql)?.query_row([from, to], |row| row.get(0))
+}
+
+fn apply(
+    connection: &Connection,
+    change: &Change,
+    current: Option<Row>,
+    given: &mut Given<'_>,
+) -> Result<Outcome, Problem> {
     if let Some(key) = &change.idempotency {
         ficha_sqlite::forget_before(connection, change.now.as_millisecond() - IDEMPOTENCY_LIFE_MS)
             .map_err(store)?;
@@ -136,7 +159,6 @@ fn apply(connection: &Connection, change: &Change, given: &mut Given<'_>) -> Res
             Remembered::OtherRequest => return Ok(Outcome::OtherRequest),
         }
     }
-    let current = find(connection, &change.indexes).map_err(store)?;
     let slot = Slot {
         id: current.as_ref().map_or_else(|| given.people.next(), |row| Ok(row.id)).map_err(store)?,
         version: current.as_ref().map_or(1, |row| row.version + 1),
