@@ -19,6 +19,7 @@
 
 mod client;
 mod evidence;
+pub mod postgres;
 mod shell;
 mod tokens;
 mod world;

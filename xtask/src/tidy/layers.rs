@@ -6,12 +6,13 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
     ("sqlite", &[]),
-    ("people", &["contract", "domain", "seal", "sqlite"]),
+    ("postgres", &[]),
+    ("people", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("http", &["contract", "domain"]),
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
@@ -21,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("dossier", &["contract", "domain", "http", "seal", "sqlite"]),
     ("intake", &["contract", "domain"]),
     ("population", &["domain"]),
-    ("testkit", &["contract", "domain", "http"]),
+    ("testkit", &["contract", "domain", "engines", "http"]),
     ("engines", &[]),
     ("xtask", &["engines"]),
     ("bench", &[]),
