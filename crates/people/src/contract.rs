@@ -1,5 +1,6 @@
 //! The promises of [`PeopleStore`], as tests that every engine passes. `suite!(make)` names them, `make` being an
-//! async function that returns a fresh store and what keeps it alive.
+//! async function that returns a fresh store, the same data opened once more as another process would, and what keeps
+//! it alive.
 
 use crate::{Blinded, Change, Kind, Numbers, Outcome, PeopleStore, Slot, Verdict};
 use ficha_contract::{ErrorCode, Problem};
@@ -14,16 +15,28 @@ use std::{
 /// The suite, on one engine.
 macro_rules! suite {
     ($make:path) => {
-        $crate::contract::suite!($make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
-            a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones, numbers_are_given_once,
-            keys_replay_inside_the_transaction, keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
-            ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told);
+        $crate::contract::suite!(one $make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
+            a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones,
+            numbers_are_given_once, keys_replay_inside_the_transaction,
+            keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
+            ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told, a_person_may_come_twice_in_a_batch,
+            numbers_lie_above_those_that_are_taken, a_key_may_come_twice_in_a_batch);
+        $crate::contract::suite!(two $make: two_stores_make_a_person_once, two_stores_give_no_number_twice,
+            equal_keys_at_once_on_two_stores_keep_one, what_one_store_answered_the_other_sees,
+            batches_that_overlap_end_as_one_after_the_other);
     };
-    ($make:path: $($name:ident),*) => {$(
+    (one $make:path: $($name:ident),*) => {$(
         #[tokio::test]
         async fn $name() {
-            let (store, _alive) = $make().await;
+            let (store, _same, _alive) = $make().await;
             $crate::contract::$name(std::sync::Arc::new(store)).await;
+        }
+    )*};
+    (two $make:path: $($name:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let (one, other, _alive) = $make().await;
+            $crate::contract::$name([std::sync::Arc::new(one), std::sync::Arc::new(other)]).await;
         }
     )*};
 }
@@ -116,7 +129,8 @@ pub async fn a_batch_tells_new_people_from_known_ones(store: Arc<impl PeopleStor
 pub async fn numbers_are_given_once(store: Arc<impl PeopleStore + 'static>) {
     let two = |person| {
         change(person, |_, numbers| {
-            let body = vec![u8::try_from(numbers.next()?).unwrap(), u8::try_from(numbers.next()?).unwrap()];
+            // Cut off, since they may be stand-ins.
+            let body = [numbers.next()?, numbers.next()?].map(|number| number.to_le_bytes()[0]).to_vec();
             Ok(Verdict::Put { body, reply: Vec::new() })
         })
     };
@@ -207,4 +221,144 @@ pub async fn a_walk_goes_along_the_ids_and_stops_when_told(store: Arc<impl Peopl
     assert_eq!(walked(&store, false, 9).await, b"abd");
     assert_eq!(walked(&store, true, 9).await, b"dba");
     assert_eq!(walked(&store, true, 2).await, b"db");
+}
+
+pub async fn a_person_may_come_twice_in_a_batch(store: Arc<impl PeopleStore + 'static>) {
+    let batch =
+        vec![put(1, b"a"), put(1, b"b"), put(2, b"c"), delete(2), put(2, b"d"), put(3, b"e"), delete(3)];
+    let outcomes = store.change(batch).await.unwrap();
+    let kinds: Vec<_> =
+        outcomes.iter().map(|outcome| matches!(outcome, Outcome::Done(Kind::Created, _))).collect();
+    assert_eq!(kinds, [true, false, true, false, true, true, false]);
+    let [first, second] = [1, 2].map(|person| [index(1, person)]);
+    let (first, second) =
+        (store.find(&first).await.unwrap().unwrap(), store.find(&second).await.unwrap().unwrap());
+    assert_eq!((first.body.as_slice(), first.version), (&b"b"[..], 2));
+    assert_eq!((second.body.as_slice(), second.version), (&b"d"[..], 1));
+    assert_eq!(store.find(&[index(1, 3)]).await.unwrap(), None);
+    // The same again, where they are there already: one goes and comes as somebody new.
+    store.change(vec![delete(2), put(2, b"f")]).await.unwrap();
+    let again = store.find(&[index(1, 2)]).await.unwrap().unwrap();
+    assert_eq!((again.body.as_slice(), again.version), (&b"f"[..], 1));
+    assert!(again.id > second.id);
+}
+
+pub async fn numbers_lie_above_those_that_are_taken(store: Arc<impl PeopleStore + 'static>) {
+    let taking = change(1, |_, numbers| {
+        numbers.taken(100)?;
+        Ok(Verdict::Put { body: Vec::new(), reply: Vec::new() })
+    });
+    store.change(vec![taking]).await.unwrap();
+    store.change(vec![numbered(2, 1)]).await.unwrap();
+    assert_eq!(read_numbers(&store, 2).await, [101]);
+}
+
+/// Puts the next numbers.
+fn numbered(person: u8, count: usize) -> Change {
+    change(person, move |_, numbers| {
+        let mut body = Vec::new();
+        for _ in 0..count {
+            body.extend(numbers.next()?.to_be_bytes());
+        }
+        Ok(Verdict::Put { body, reply: Vec::new() })
+    })
+}
+
+async fn read_numbers(store: &Arc<impl PeopleStore>, person: u8) -> Vec<i64> {
+    let body = store.find(&[index(1, person)]).await.unwrap().unwrap().body;
+    body.chunks(8).map(|number| i64::from_be_bytes(number.try_into().unwrap())).collect()
+}
+
+pub async fn a_key_may_come_twice_in_a_batch(store: Arc<impl PeopleStore + 'static>) {
+    let batch = vec![keyed(put(1, b"a"), 1), keyed(put(1, b"b"), 1), keyed(put(1, b"c"), 2)];
+    let done = b"done".to_vec();
+    let expected =
+        [Outcome::Done(Kind::Created, done.clone()), Outcome::Replayed(done), Outcome::OtherRequest];
+    assert_eq!(store.change(batch).await.unwrap(), expected);
+    assert_eq!(store.find(&[index(1, 1)]).await.unwrap().unwrap().body, b"a");
+}
+
+type Two<S> = [Arc<S>; 2];
+
+/// What both answer to changes sent at once.
+async fn at_once<S: PeopleStore + 'static>(stores: &Two<S>, make: impl Fn() -> Vec<Change>) -> Vec<Outcome> {
+    let [one, other] = [0, 1].map(|which| {
+        let (store, changes) = (stores[which].clone(), make());
+        tokio::spawn(async move { store.change(changes).await })
+    });
+    [one.await.unwrap().unwrap(), other.await.unwrap().unwrap()].into_iter().flatten().collect()
+}
+
+pub async fn two_stores_make_a_person_once<S: PeopleStore + 'static>(stores: Two<S>) {
+    for person in 0..20 {
+        let mut both = at_once(&stores, || vec![put(person, b"a")]).await;
+        both.sort_by_key(|outcome| matches!(outcome, Outcome::Done(Kind::Replaced, _)));
+        let done = |kind| Outcome::Done(kind, b"done".to_vec());
+        assert_eq!(both, [done(Kind::Created), done(Kind::Replaced)]);
+        assert_eq!(stores[0].find(&[index(1, person)]).await.unwrap().unwrap().version, 2);
+    }
+}
+
+pub async fn two_stores_give_no_number_twice<S: PeopleStore + 'static>(stores: Two<S>) {
+    let tasks: Vec<_> = (0..40)
+        .map(|person| {
+            let store = stores[usize::from(person % 2)].clone();
+            tokio::spawn(async move { store.change(vec![numbered(person, 3)]).await.map(drop) })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let mut given = Vec::new();
+    for person in 0..40 {
+        given.extend(read_numbers(&stores[1], person).await);
+    }
+    let count = given.len();
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!((count, given.len()), (120, 120));
+}
+
+pub async fn equal_keys_at_once_on_two_stores_keep_one<S: PeopleStore + 'static>(stores: Two<S>) {
+    for round in 0..20 {
+        let key = Blinded { key: [round; 16], request: [1; 16] };
+        let add = || Change { idempotency: Some(key.clone()), ..numbered(round, 1) };
+        let both = at_once(&stores, || vec![add()]).await;
+        let done = both.iter().filter(|outcome| matches!(outcome, Outcome::Done(..))).count();
+        let replayed = both.iter().filter(|outcome| matches!(outcome, Outcome::Replayed(_))).count();
+        assert_eq!((done, replayed), (1, 1), "{both:?}");
+        assert_eq!(stores[0].find(&[index(1, round)]).await.unwrap().unwrap().version, 1);
+    }
+}
+
+pub async fn what_one_store_answered_the_other_sees<S: PeopleStore + 'static>([one, other]: Two<S>) {
+    assert_eq!(done(&one, put(1, b"a")).await, Kind::Created);
+    let row = other.find(&[index(1, 1)]).await.unwrap().unwrap();
+    assert_eq!(other.find_id(row.id).await.unwrap(), Some(row));
+    assert_eq!(done(&other, delete(1)).await, Kind::Deleted);
+    assert_eq!(one.find(&[index(1, 1)]).await.unwrap(), None);
+}
+
+/// Two imports of files that speak of the same people.
+pub async fn batches_that_overlap_end_as_one_after_the_other<S: PeopleStore + 'static>(stores: Two<S>) {
+    let add = |person| {
+        change(person, |slot, _| {
+            let mut body = slot.current.map(|row| row.body.clone()).unwrap_or_default();
+            body.push(b'x');
+            Ok(Verdict::Put { body, reply: Vec::new() })
+        })
+    };
+    for _ in 0..5 {
+        // Each in an order of its own, too many to be decided inline.
+        let batch = std::sync::atomic::AtomicBool::new(false);
+        let make = || {
+            let up = batch.fetch_xor(true, std::sync::atomic::Ordering::Relaxed);
+            (0..100).map(|person| add(if up { person } else { 99 - person })).collect()
+        };
+        at_once(&stores, make).await;
+    }
+    for person in 0..100 {
+        let row = stores[0].find(&[index(1, person)]).await.unwrap().unwrap();
+        assert_eq!((row.body.len(), row.version), (10, 10));
+    }
 }

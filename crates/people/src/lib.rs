@@ -11,10 +11,12 @@
 #[cfg(test)]
 mod contract;
 mod people;
+mod postgres;
 mod reading;
 mod sqlite;
 mod store;
 
 pub use people::{Decision, Keeping, People, Person};
+pub use postgres::PostgresPeople;
 pub use sqlite::SqlitePeople;
 pub use store::{Blinded, Change, Decide, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict, Visit};

@@ -294,20 +294,22 @@ mod tests {
     use super::*;
     use ficha_seal::{FileKeys, Keyring};
 
-    /// A store with the folder that it lives in.
-    pub(crate) async fn store() -> (SqlitePeople, tempfile::TempDir) {
+    /// A store, opened twice, with the folder that it lives in.
+    async fn store() -> (SqlitePeople, SqlitePeople, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let keys = FileKeys::at(&dir.path().join("root.key"));
         keys.create(&crate::contract::world()).unwrap();
         let vault = Keyring::open(&keys).unwrap().vault("test");
-        (SqlitePeople::open(&dir.path().join("people.sqlite"), &vault).await.unwrap(), dir)
+        let path = dir.path().join("people.sqlite");
+        let open = async || SqlitePeople::open(&path, &vault).await.unwrap();
+        (open().await, open().await, dir)
     }
 
     crate::contract::suite!(store);
 
     #[tokio::test]
     async fn people_whose_places_meet_are_kept_side_by_side() {
-        let (people, _dir) = store().await;
+        let (people, _same, _dir) = store().await;
         // Equal where the place is made of, and different people.
         let indexes: Vec<_> = (1..=PLACES)
             .map(|who| BlindIndex { key: 1, value: (who as u128 * (1 << 64) + 7).to_be_bytes() })
@@ -331,7 +333,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_up_is_one_way_down_one_tree() {
-        let (people, _dir) = store().await;
+        let (people, _same, _dir) = store().await;
         let explain = |connection: &Connection| {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {FIND}"))?;
             statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<rusqlite::Result<Vec<_>>>()

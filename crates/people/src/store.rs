@@ -40,7 +40,8 @@ pub struct Blinded {
     pub request: [u8; 16],
 }
 
-/// Decides inside the transaction. May be called again when an engine has to repeat the transaction.
+/// Decides inside the transaction. May be called again: when an engine has to repeat the transaction, or once it knows
+/// how many numbers are wanted; what was decided before counts for nothing then.
 pub type Decide = Box<dyn Fn(&Slot<'_>, &mut dyn Numbers) -> Result<Verdict, Problem> + Send + Sync>;
 
 /// Where a document is, or would be, kept.
@@ -53,7 +54,8 @@ pub struct Slot<'a> {
     pub current: Option<&'a Row>,
 }
 
-/// Numbers for things inside documents: each once in this base, for ever, unless the transaction is undone.
+/// Numbers for things inside documents: each once in this base, for ever, unless the transaction is undone. An engine
+/// that cannot give them on the spot gives stand-ins, far above every real one, and has the change decided again.
 pub trait Numbers {
     /// The next one.
     ///
