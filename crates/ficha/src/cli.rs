@@ -36,7 +36,7 @@ pub enum Command {
     /// Keys that sign tokens.
     #[command(subcommand)]
     Key(Key),
-    /// Bring the files of the data folder up to this version.
+    /// Bring the files of the data folder, and the stores that several processes share, up to this version.
     Migrate,
     /// Say what is wrong with an installation and what to do.
     Doctor,
@@ -150,6 +150,17 @@ pub enum Base {
     Score,
     /// Base C: movements.
     Events,
+}
+
+impl Base {
+    /// As its store and its settings are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debts => "debts",
+            Self::Score => "score",
+            Self::Events => "events",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,5 +1,6 @@
 //! Settings: one documented file that is also what is compiled in, then the operator's file, then the environment.
 
+use crate::engine::{Engine, StoreUrl, Stores};
 use anyhow::{Context, Result, bail};
 use config::{Environment, File, FileFormat};
 use ficha_domain::CpfValidation;
@@ -9,6 +10,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../ficha.default.toml");
+
+/// The stores of an installation: files of the folder, where nothing else is said.
+const STORES: [&str; 6] = ["identity", "evidence", "debts", "score", "events", "dossier"];
 
 /// All settings; what each means is said in [`DEFAULTS`].
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +28,7 @@ pub struct Config {
     pub events: EventsRole,
     pub dossier: DossierRole,
     pub identity: IdentityRole,
+    pub stores: Stores,
     pub spool: Spool,
     pub limits: Limits,
 }
@@ -39,6 +44,8 @@ pub struct Keys {
 pub struct Role {
     pub listen: String,
     pub cpf_validation: CpfValidation,
+    pub url: StoreUrl,
+    pub url_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +53,8 @@ pub struct Role {
 pub struct ScoreRole {
     pub listen: String,
     pub cpf_validation: CpfValidation,
+    pub url: StoreUrl,
+    pub url_file: String,
     pub scorecard: String,
 }
 
@@ -114,10 +123,49 @@ impl Config {
         if self.spool.max_bytes < 16 << 20 {
             bail!("spool.max_bytes takes at least 16777216");
         }
+        if self.stores.connections == 0 || self.stores.point_connections == 0 {
+            bail!("stores.connections and stores.point_connections take at least 1");
+        }
         for (key, value) in self.listeners() {
             key_address(key, value)?;
         }
-        Ok(())
+        STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
+    }
+
+    /// The engine of a store.
+    pub fn engine(&self, store: &str) -> Result<Engine> {
+        let (url, file) = match store {
+            "debts" => (&self.debts.url, &self.debts.url_file),
+            "score" => (&self.score.url, &self.score.url_file),
+            _ => return Ok(Engine::Sqlite),
+        };
+        Engine::of(store, url, file, &self.stores)
+    }
+
+    fn is_shared(&self, store: &str) -> bool {
+        match store {
+            "debts" => !(self.debts.url.is_empty() && self.debts.url_file.is_empty()),
+            "score" => !(self.score.url.is_empty() && self.score.url_file.is_empty()),
+            _ => false,
+        }
+    }
+
+    /// The stores that are files of the data folder.
+    pub fn files(&self) -> impl Iterator<Item = &'static str> {
+        STORES.into_iter().filter(|store| !self.is_shared(store))
+    }
+
+    /// The stores that are elsewhere, where other processes use them too.
+    pub fn shared(&self) -> impl Iterator<Item = &'static str> {
+        STORES.into_iter().filter(|store| self.is_shared(store))
+    }
+
+    /// The same with every store in the folder.
+    #[must_use]
+    pub fn in_files(mut self) -> Self {
+        (self.debts.url, self.debts.url_file) = Default::default();
+        (self.score.url, self.score.url_file) = Default::default();
+        self
     }
 
     /// The listeners of single roles that are set: role, address.
@@ -163,6 +211,7 @@ fn key_address(role: &str, value: &str) -> Result<Option<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_documented_file_is_complete() {
@@ -177,6 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn a_url_names_the_engine_and_is_not_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, url) = (dir.path().join("ficha.toml"), dir.path().join("url"));
+        std::fs::write(&file, format!("[debts]\nurl_file = '{}'", url.display())).unwrap();
+        std::fs::write(&url, "postgres://ana:secret@host/ficha\n").unwrap();
+        std::fs::set_permissions(&url, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(format!("{:#}", Config::load(Some(&file)).unwrap_err()).contains("chmod 600"));
+        std::fs::set_permissions(&url, PermissionsExt::from_mode(0o600)).unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        assert!(matches!(config.engine("debts").unwrap(), Engine::Postgres(_)));
+        assert_eq!(config.shared().collect::<Vec<_>>(), ["debts"]);
+        assert_eq!(config.files().count(), 5);
+        std::fs::write(&file, "[score]\nurl = 'postgres://ana:secret@host/ficha'").unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+        assert_eq!(config.in_files().shared().count(), 0);
+    }
+
+    #[test]
     fn unknown_keys_and_wrong_values_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ficha.toml");
@@ -185,6 +253,11 @@ mod tests {
             ("[debts]\ncpf_validation = 'none'", "cpf_validation"),
             ("[identity]\ntoken_life_s = 5", "token_life_s"),
             ("[debts]\nlisten = 'here'", "debts.listen"),
+            ("[debts]\nurl = 'mongodb://host/ficha'", "postgres://"),
+            ("[debts]\nurl = 'postgres://host/ficha'\nurl_file = '/x'", "debts.url_file"),
+            ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
+            ("[stores]\nconnections = 0", "stores.connections"),
+            ("[dossier]\nurl = 'postgres://host/ficha'", "url"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());

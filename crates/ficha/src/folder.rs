@@ -15,9 +15,6 @@ use std::{
 /// What may lie in a folder that has no keys yet: nothing in it was sealed.
 const BEFORE_KEYS: [&str; 3] = ["lock", "root.key", "demo.started"];
 
-/// The stores of an all-in-one folder.
-pub const STORES: [&str; 6] = ["identity", "evidence", "debts", "score", "events", "dossier"];
-
 /// A data folder. Only one process serves it; others work beside that one.
 pub struct Folder {
     /// Where.
@@ -74,10 +71,10 @@ impl Folder {
 
     /// Refuses a folder in which some stores are and others are not: a lost file must not read as an empty base.
     /// `client add` may have made the issuer's alone.
-    pub fn check_whole(&self) -> Result<()> {
+    pub fn check_whole(&self, config: &Config) -> Result<()> {
         let is_there = |name: &&str| self.path.join(format!("{name}.sqlite")).exists();
-        let lost: Vec<&str> = STORES.into_iter().filter(|name| !is_there(name)).collect();
-        let any = STORES.iter().any(|name| *name != "identity" && is_there(name));
+        let lost: Vec<&str> = config.files().filter(|name| !is_there(name)).collect();
+        let any = config.files().any(|name| name != "identity" && is_there(&name));
         if any && !lost.is_empty() {
             bail!(
                 "{}.sqlite is missing in {}; put it back from your backup",
@@ -89,8 +86,8 @@ impl Folder {
     }
 
     /// Whether its stores have been made.
-    pub fn is_made(&self) -> bool {
-        STORES.iter().all(|name| self.path.join(format!("{name}.sqlite")).exists())
+    pub fn is_made(&self, config: &Config) -> bool {
+        config.files().all(|name| self.path.join(format!("{name}.sqlite")).exists())
     }
 
     /// Forgets where the folder was served: by whoever has the lock, before anybody can be misled.
@@ -104,8 +101,8 @@ impl Folder {
     }
 
     /// Brings what is in the write-ahead logs into the files, so that a copy of the files is a backup.
-    pub fn settle(&self) -> Result<()> {
-        for name in STORES {
+    pub fn settle(&self, config: &Config) -> Result<()> {
+        for name in config.files() {
             let path = self.path.join(format!("{name}.sqlite"));
             ficha_sqlite::checkpoint(&path)
                 .with_context(|| format!("{} cannot be settled", path.display()))?;
@@ -113,10 +110,19 @@ impl Folder {
         Ok(())
     }
 
-    /// The keys: made when the folder is empty, demanded when it is not.
+    /// The keys: made when the folder is empty and nothing is kept elsewhere, demanded otherwise. Processes that share a
+    /// store share its keys, and whoever made some of his own could read nothing of it.
     pub fn keys(&self, config: &Config, world: &World) -> Result<Keyring> {
         let file = config.key_file();
         let keys = FileKeys::at(&file);
+        if !file.exists()
+            && let Some(store) = config.shared().next()
+        {
+            bail!(
+                "there is no key file {}, and {store} is shared: copy the root.key of this installation there",
+                file.display()
+            );
+        }
         if !file.exists() && !self.holds_data() {
             keys.create(world)?;
         }

@@ -12,6 +12,7 @@
 mod cli;
 mod commands;
 mod config;
+mod engine;
 mod folder;
 mod load;
 mod progress;
@@ -77,8 +78,12 @@ async fn run(command: Command, config: Config) -> Result<bool> {
     Ok(true)
 }
 
-/// Opening a store brings it up to this version.
+/// Shared stores are brought up to this version here and nowhere else; opening a file does it.
 async fn migrate(config: &Config, world: &ficha_domain::World) -> Result<()> {
+    wiring::migrate_shared(config).await?;
+    if config.shared().next().is_some() && !config.dir.is_dir() {
+        return Ok(());
+    }
     let folder = folder::Folder::existing(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| folder::taken(&folder))?;
     wiring::App::open(config, &folder, world).await?.evidence.close().await?;

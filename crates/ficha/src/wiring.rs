@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Config, DossierRole},
+    engine::Engine,
     folder::Folder,
 };
 use anyhow::{Context, Result, anyhow};
@@ -14,7 +15,7 @@ use ficha_events::{Events, EventsSettings, Feed};
 use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
 use ficha_http::{Metrics, Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
-use ficha_people::{Keeping, People, SqlitePeople};
+use ficha_people::{Keeping, People, PeopleStore, PostgresPeople, SqlitePeople};
 use ficha_score::{Scorecard, Scores};
 use ficha_seal::{Keyring, Vault};
 use std::{path::Path, sync::Arc};
@@ -43,14 +44,18 @@ pub struct RoleRoutes {
 impl App {
     /// Opens every store below the folder. Whatever is wrong is said here, before anything is served.
     pub async fn open(config: &Config, folder: &Folder, world: &World) -> Result<Self> {
-        folder.check_whole()?;
+        folder.check_whole(config)?;
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
+        // First, so that a server that is away or not migrated does not leave a folder with half of its files.
+        for name in config.shared() {
+            open_people(config, dir, name, &keyring.vault(name)).await?;
+        }
         // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
         let (identity, (evidence, events), debts, score) = tokio::try_join!(
             open_identity(config, dir, &keyring, world),
             open_events(config, dir, &keyring, world),
-            open_debts(dir, &keyring, world),
+            open_debts(config, dir, &keyring, world),
             open_score(config, dir, &keyring, world),
         )?;
         let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
@@ -171,23 +176,54 @@ async fn open_events(
     Ok((evidence, events))
 }
 
-async fn open_people(path: &Path, keeping: Keeping, vault: &Vault, world: &World) -> Result<People> {
-    let store = SqlitePeople::open(path, vault).await?;
-    Ok(People::new(Arc::new(store), keeping, world.clone()))
+/// The documents of base A or B, on the engine that its URL names.
+async fn open_people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> Result<Arc<dyn PeopleStore>> {
+    Ok(match config.engine(name)? {
+        Engine::Sqlite => Arc::new(SqlitePeople::open(&dir.join(format!("{name}.sqlite")), vault).await?),
+        Engine::Postgres(settings) => {
+            let store = PostgresPeople::open(&settings, name, vault).await;
+            Arc::new(store.with_context(|| format!("{name} at {settings:?}"))?)
+        }
+    })
+}
+
+/// Makes the stores that are shared, or brings them up to this version. Twice, and by several at once, is safe.
+pub async fn migrate_shared(config: &Config) -> Result<()> {
+    for name in config.shared() {
+        if let Engine::Postgres(settings) = config.engine(name)? {
+            let migrated = PostgresPeople::migrate(&settings, name).await;
+            migrated.with_context(|| format!("{name} at {settings:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first of the stores that are shared which somebody has made already.
+pub async fn first_made(config: &Config, keyring: &Keyring) -> Result<Option<&'static str>> {
+    for name in config.shared() {
+        if let Engine::Postgres(settings) = config.engine(name)? {
+            match PostgresPeople::open(&settings, name, &keyring.vault(name)).await {
+                Err(ficha_postgres::Error::NotMigrated(_)) => {}
+                Ok(_) | Err(ficha_postgres::Error::WrongKey { .. }) => return Ok(Some(name)),
+                Err(error) => return Err(error).with_context(|| format!("{name} at {settings:?}")),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Base A, also for the import, which works beside the server.
-pub async fn open_debts(dir: &Path, keyring: &Keyring, world: &World) -> Result<Debts> {
+pub async fn open_debts(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Debts> {
     let vault = keyring.vault("debts");
-    let keeping = Keeping::Sealed(vault.clone());
-    Ok(Debts::new(open_people(&dir.join("debts.sqlite"), keeping, &vault, world).await?))
+    let store = open_people(config, dir, "debts", &vault).await?;
+    Ok(Debts::new(People::new(store, Keeping::Sealed(vault), world.clone())))
 }
 
 /// Base B, likewise.
 pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Scores> {
     let vault = keyring.vault("score");
-    let keeping = Keeping::Clear(vault.clone());
-    let people = open_people(&dir.join("score.sqlite"), keeping, &vault, world).await?;
+    let store = open_people(config, dir, "score", &vault).await?;
+    let people = People::new(store, Keeping::Clear(vault), world.clone());
     Ok(Scores::new(people, scorecard(config)?, world.clone()))
 }
 

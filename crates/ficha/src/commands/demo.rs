@@ -7,7 +7,7 @@ use crate::{
     folder::{Folder, taken},
     load::{self, Feeds},
     progress,
-    wiring::App,
+    wiring::{self, App},
 };
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
@@ -48,7 +48,7 @@ pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<
     let folder = Folder::open(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
     folder.forget_serving()?;
-    refuse_foreign(&folder)?;
+    refuse_foreign(&config, &folder, world).await?;
     let listeners = serve::bind(&mut config)?;
     let app = App::open(&config, &folder, world).await?;
     let made = make(args, &folder, &app, world).await?;
@@ -56,12 +56,20 @@ pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<
     serve::serve(&config, &folder, &app, listeners).await
 }
 
-/// Real people are never overwritten by invented ones: the demo takes an empty folder, or one that it began itself.
-fn refuse_foreign(folder: &Folder) -> Result<()> {
+/// Real people are never overwritten by invented ones: the demo takes an empty folder and stores that nobody has made
+/// yet, or those that it began itself.
+async fn refuse_foreign(config: &Config, folder: &Folder, world: &World) -> Result<()> {
     let began = folder.path.join("demo.started");
     let holds_people = folder.path.join("debts.sqlite").exists();
     if holds_people && !began.exists() {
         bail!("{} holds data that the demo did not make; take another --dir", folder.path.display());
+    }
+    if config.shared().next().is_some() {
+        let made = wiring::first_made(config, &folder.keys(config, world)?).await?;
+        if let Some(store) = made.filter(|_| !began.exists()) {
+            bail!("{store}.url names a store that the demo did not make; take another database");
+        }
+        wiring::migrate_shared(config).await?;
     }
     folder.write_private("demo.started", b"synthetic people only\n")
 }

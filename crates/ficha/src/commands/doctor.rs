@@ -2,7 +2,7 @@
 
 use crate::{
     config::Config,
-    folder::{Folder, STORES, free_bytes},
+    folder::{Folder, free_bytes},
     wiring::App,
 };
 use anyhow::Result;
@@ -21,10 +21,10 @@ pub async fn run(config: &Config, world: &World) -> Result<bool> {
     let mut findings = vec![folder(&config.dir)];
     if config.dir.exists() {
         let folder = Folder::open(&config.dir)?;
-        findings.push(whole(&folder));
+        findings.push(whole(config, &folder));
         findings.push(keys(config, &folder, world));
         findings.push(disk(config, &folder.path));
-        findings.extend(stores(&folder.path));
+        findings.extend(stores(config, &folder.path));
         findings.push(serving(config, &folder, world).await);
     }
     let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong(..))).count();
@@ -53,8 +53,8 @@ fn folder(dir: &Path) -> Finding {
     Finding::Good(format!("the data folder {} is its owner's only", dir.display()))
 }
 
-fn whole(folder: &Folder) -> Finding {
-    match folder.check_whole() {
+fn whole(config: &Config, folder: &Folder) -> Finding {
+    match folder.check_whole(config) {
         Ok(()) => Finding::Good("no store is missing".into()),
         Err(error) => Finding::Wrong(format!("{error:#}"), "it is never made anew beside the others".into()),
     }
@@ -81,9 +81,9 @@ fn disk(config: &Config, dir: &Path) -> Finding {
     }
 }
 
-fn stores(dir: &Path) -> Vec<Finding> {
-    let files = STORES.map(|name| format!("{name}.sqlite"));
-    files.iter().filter(|file| dir.join(file).exists()).map(|file| store(dir, file)).collect()
+fn stores(config: &Config, dir: &Path) -> Vec<Finding> {
+    let files = config.files().map(|name| format!("{name}.sqlite"));
+    files.filter(|file| dir.join(file).exists()).map(|file| store(dir, &file)).collect()
 }
 
 fn store(dir: &Path, file: &str) -> Finding {

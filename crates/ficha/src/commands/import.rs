@@ -36,7 +36,7 @@ pub async fn run(args: &cli::Import, config: &Config, world: &World) -> Result<(
     let dir = &folder.path;
     match args.base {
         Base::Debts => {
-            let base = wiring::open_debts(dir, &keyring, world).await?;
+            let base = wiring::open_debts(config, dir, &keyring, world).await?;
             all(args, config, &folder, config.debts.cpf_validation, Arc::new(base)).await
         }
         Base::Score => {
@@ -52,8 +52,8 @@ pub async fn run(args: &cli::Import, config: &Config, world: &World) -> Result<(
 
 /// A folder has all stores or none: in an empty one they are made before the first row, as `ficha serve` makes them.
 async fn make_whole(config: &Config, folder: &Folder, world: &World) -> Result<()> {
-    folder.check_whole()?;
-    if folder.is_made() {
+    folder.check_whole(config)?;
+    if folder.is_made(config) {
         return Ok(());
     }
     let _lock = folder.lock()?.ok_or_else(|| taken(folder))?;
@@ -68,12 +68,16 @@ async fn all<R: Row>(
     validation: CpfValidation,
     base: Arc<dyn Ingest<R>>,
 ) -> Result<()> {
-    let plan = plan(args, config, folder, validation)?;
+    // A file has one writer, which a server may be; a shared store has many.
+    let is_file = config.files().any(|name| name == args.base.name());
+    let beside = is_file.then(|| folder.clone());
+    let is_served = beside.as_ref().is_some_and(|folder| folder.is_served());
+    let plan = plan(args, config, folder, validation, is_served)?;
     for file in &args.files {
         let said = || format!("importing {}", file.display());
         let source = open(args, file, &folder.path).with_context(said)?;
         let quarantine = Quarantine::at(&quarantine_of(args, &source, &folder.path));
-        let watch = Arc::new(Shown::new(&source, folder.clone()));
+        let watch = Arc::new(Shown::new(&source, beside.clone()));
         let summary = ficha_intake::run(source, base.clone(), plan.clone(), quarantine, watch.clone());
         let summary = summary.await.with_context(said)?;
         watch.bar.finish_and_clear();
@@ -82,7 +86,13 @@ async fn all<R: Row>(
     Ok(())
 }
 
-fn plan(args: &cli::Import, config: &Config, folder: &Folder, validation: CpfValidation) -> Result<Plan> {
+fn plan(
+    args: &cli::Import,
+    config: &Config,
+    folder: &Folder,
+    validation: CpfValidation,
+    is_served: bool,
+) -> Result<Plan> {
     let zone = TimeZone::get(&config.events.zone).context("events.zone")?;
     let rules = Rules {
         encoding: match args.encoding {
@@ -101,7 +111,7 @@ fn plan(args: &cli::Import, config: &Config, folder: &Folder, validation: CpfVal
     let memory = usize::try_from(args.memory << 20).unwrap_or(usize::MAX);
     let batches = match args.batch {
         Some(size) => Batches::Of(size as usize),
-        None if folder.is_served() => Batches::Short,
+        None if is_served => Batches::Short,
         None => Batches::Whole,
     };
     Ok(Plan { rules, spill: folder.path.clone(), memory, as_movements: args.as_movements, batches })
@@ -109,8 +119,7 @@ fn plan(args: &cli::Import, config: &Config, folder: &Folder, validation: CpfVal
 
 fn open(args: &cli::Import, file: &Path, spill: &Path) -> io::Result<Source> {
     if file == Path::new("-") {
-        let base = format!("{:?}", args.base).to_lowercase();
-        return Source::copied(format!("{base}.stdin"), io::stdin().lock(), spill);
+        return Source::copied(format!("{}.stdin", args.base.name()), io::stdin().lock(), spill);
     }
     Source::open(file, spill)
 }
@@ -129,12 +138,13 @@ fn quarantine_of(args: &cli::Import, source: &Source, dir: &Path) -> PathBuf {
 struct Shown {
     bar: ProgressBar,
     landing: OnceLock<()>,
-    folder: Arc<Folder>,
+    /// Where a server may write to the same file.
+    beside: Option<Arc<Folder>>,
 }
 
 impl Shown {
-    fn new(source: &Source, folder: Arc<Folder>) -> Self {
-        Self { bar: progress::bytes(source.bytes()), landing: OnceLock::new(), folder }
+    fn new(source: &Source, beside: Option<Arc<Folder>>) -> Self {
+        Self { bar: progress::bytes(source.bytes()), landing: OnceLock::new(), beside }
     }
 }
 
@@ -150,7 +160,7 @@ impl Watch for Shown {
     }
 
     fn others_write(&self) -> bool {
-        self.folder.is_served()
+        self.beside.as_ref().is_some_and(|folder| folder.is_served())
     }
 }
 

@@ -9,6 +9,7 @@ use std::{fs, path::Path};
 /// made on an empty folder of their own.
 pub async fn run(out: &Path, mut config: Config, world: &World) -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("ficha-openapi-{}", world.new_id()));
+    config = config.in_files();
     config.dir = scratch.clone();
     let written = write(out, &config, world).await;
     fs::remove_dir_all(&scratch).context("the temporary folder cannot be removed")?;

@@ -77,7 +77,7 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
     }
     folder.forget_serving()?;
     app.evidence.close().await?;
-    folder.settle()?;
+    folder.settle(config)?;
     ended
 }
 

@@ -260,7 +260,7 @@ async fn killed_in_the_middle_and_repeated() {
 }
 
 /// Without what each installation gives by itself: ids of people and debts, and the id of the request.
-fn stripped(text: &str) -> Value {
+pub fn stripped(text: &str) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(object) => {

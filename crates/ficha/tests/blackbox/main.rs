@@ -9,6 +9,7 @@ mod external;
 mod import;
 mod kill;
 mod operator;
+mod postgres;
 mod sealed;
 mod seed_formats;
 mod server;

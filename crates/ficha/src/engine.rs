@@ -1,0 +1,65 @@
+//! Which engine a store runs on: its URL says so.
+
+use anyhow::{Context, Result, bail};
+use ficha_postgres::Settings;
+use serde::Deserialize;
+use std::{fmt, fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// Where a store is kept.
+pub enum Engine {
+    /// In a file of the data folder.
+    Sqlite,
+    /// On a server that several processes share.
+    Postgres(Box<Settings>),
+}
+
+/// A URL, which may hold a password.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct StoreUrl(String);
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "hidden" })
+    }
+}
+
+impl StoreUrl {
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What every shared store keeps open.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stores {
+    pub connections: usize,
+    pub point_connections: usize,
+}
+
+impl Engine {
+    /// Reads a role's `url`, or the file that holds it.
+    pub fn of(role: &str, url: &StoreUrl, url_file: &str, stores: &Stores) -> Result<Self> {
+        let url = match (url.is_empty(), url_file.is_empty()) {
+            (true, true) => return Ok(Self::Sqlite),
+            (false, true) => url.0.clone(),
+            (true, false) => read(Path::new(url_file)).with_context(|| format!("{role}.url_file"))?,
+            (false, false) => bail!("{role}.url and {role}.url_file exclude each other"),
+        };
+        let mut settings = Settings::parse(&url).with_context(|| format!("{role}.url cannot be used"))?;
+        settings.connections = stores.connections;
+        settings.point_connections = stores.point_connections;
+        Ok(Self::Postgres(Box::new(settings)))
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    let said = || format!("{} cannot be read", file.display());
+    let mode = fs::metadata(file).with_context(said)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!("{} can be read by others; run `chmod 600` on it", file.display());
+    }
+    Ok(fs::read_to_string(file).with_context(said)?.trim().to_owned())
+}
