@@ -42,7 +42,8 @@ pub use error::EvidenceError;
 pub use service::{EvidenceService, SpoolSettings};
 pub use shared::{Figures, Gate};
 pub use store::{
-    Appended, ConsultationStore, Label, RecordKey, SealedConsultation, SpoolId, sqlite::SqliteStore,
+    Appended, ConsultationStore, Label, RecordKey, SealedConsultation, SpoolId, postgres::PostgresStore,
+    sqlite::SqliteStore,
 };
 
 /// What the fuzzer reads: bytes as a disk may give them back.

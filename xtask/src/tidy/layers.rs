@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
     ("events", &["contract", "domain", "http", "sqlite"]),
-    ("evidence", &["contract", "domain", "seal", "sqlite"]),
+    ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "seal", "sqlite"]),
     ("intake", &["contract", "domain"]),

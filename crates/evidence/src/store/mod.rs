@@ -11,6 +11,7 @@ use std::fmt;
 pub(crate) mod contract;
 #[cfg(test)]
 pub(crate) mod memory;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 /// Keeps consultations: sealed, each once. What it promises is what `store/contract.rs` tests on every engine.
@@ -35,6 +36,11 @@ pub trait ConsultationStore: Send + Sync {
         person: BlindIndex,
         limit: usize,
     ) -> Result<Vec<SealedConsultation>, StoreError>;
+
+    /// Whether others write to it as well: then what it said once is not the whole a moment later.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// What became of a batch.
