@@ -3,7 +3,7 @@
 use crate::{
     EvidenceError, Figures,
     mover::{Flush, Mover},
-    pending::Entry,
+    pending::{Entry, Told},
     record,
     shared::{Gate, Shared, Tuning},
     spool::{
@@ -17,7 +17,7 @@ use crate::{
 use async_trait::async_trait;
 use ficha_contract::{Consultation, Evidence, LastConsultation, RecordRefused, StoreError};
 use ficha_domain::{Cpf, World};
-use ficha_seal::{Keyring, OpenError, Vault};
+use ficha_seal::{BlindIndex, Keyring, OpenError, Vault};
 use jiff::Timestamp;
 use std::{cmp::Reverse, collections::HashSet, path::Path, sync::Arc};
 use tokio::{
@@ -160,6 +160,23 @@ impl EvidenceService {
         self.shared.figures()
     }
 
+    /// What the store keeps beside what is known here. Where nobody else writes to it, what it said once, and what
+    /// went into it since, is the whole; one that is shared has to be asked each time.
+    async fn last_kept(
+        &self,
+        person: BlindIndex,
+        told: &Told,
+    ) -> Result<Option<LastConsultation>, StoreError> {
+        if told.known {
+            return Ok(None);
+        }
+        let kept = self.store.last(person).await?;
+        if !self.store.is_shared() {
+            self.shared.pending().learn(person, kept, told.moves);
+        }
+        Ok(kept)
+    }
+
     /// Opens what the store keeps of a person.
     fn open_kept(&self, kept: &SealedConsultation) -> Result<Consultation, StoreError> {
         let record = self.vault.open(&kept.key.to_bytes(), &kept.body).map_err(StoreError::new)?;
@@ -205,13 +222,9 @@ impl Evidence for EvidenceService {
         let key = person_key(cpf);
         let mut last: Option<LastConsultation> = None;
         for person in self.vault.indexes(&key) {
-            // In this order: what leaves the first is in the second by then. Nobody else writes to the store: what it
-            // said once, and what went into it since, is the whole.
+            // In this order: what leaves the first is in the second by then.
             let told = self.shared.pending().last(person);
-            let kept = if told.known { None } else { self.store.last(person).await? };
-            if !told.known {
-                self.shared.pending().learn(person, kept, told.moves);
-            }
+            let kept = self.last_kept(person, &told).await?;
             last = [last, kept, told.last].into_iter().flatten().max_by_key(|last| last.at);
         }
         Ok(last)

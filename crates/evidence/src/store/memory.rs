@@ -23,9 +23,15 @@ pub(crate) struct MemoryStore {
     kept: Arc<Mutex<BTreeMap<RecordKey, SealedConsultation>>>,
     away: Arc<AtomicBool>,
     fuse: Arc<Fuse>,
+    is_shared: bool,
 }
 
 impl MemoryStore {
+    /// One that several processes have.
+    pub(crate) fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
     /// The same records, for a machine with another fuse.
     pub(crate) fn with_fuse(&self, fuse: Arc<Fuse>) -> Self {
         Self { fuse, ..self.clone() }
@@ -92,6 +98,10 @@ impl ConsultationStore for MemoryStore {
         let mut found = self.of(person)?;
         found.truncate(limit);
         Ok(found)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 }
 

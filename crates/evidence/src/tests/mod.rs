@@ -6,6 +6,7 @@ mod damage;
 pub(crate) mod fuse;
 mod privacy;
 mod refusal;
+mod several;
 pub(crate) mod sim;
 mod told;
 
