@@ -20,6 +20,7 @@
 mod client;
 mod evidence;
 pub mod postgres;
+pub mod proxy;
 mod shell;
 mod tokens;
 mod world;

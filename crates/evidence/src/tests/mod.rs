@@ -3,6 +3,7 @@
 mod concurrency;
 mod crash;
 mod damage;
+mod exactly_once;
 pub(crate) mod fuse;
 mod privacy;
 mod refusal;
