@@ -1,5 +1,6 @@
 //! Why the evidence cannot be opened.
 
+use ficha_contract::StoreError;
 use std::path::PathBuf;
 
 /// Why the evidence cannot be opened, and what to do about it.
@@ -19,7 +20,8 @@ pub enum EvidenceError {
         "the spool's segment {0} was written with a key that is not here; put the right key file in place"
     )]
     WrongKey(String),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] ficha_sqlite::Error),
+    /// Several processes share the store, and it does not know of this spool yet: what the others call complete would
+    /// not be.
+    #[error("this spool is new to the record's store, which has to know of it first: {0}")]
+    Unknown(#[source] StoreError),
 }

@@ -13,6 +13,7 @@
 //! - **Pending** (`pending`) knows what is durable and not yet moved: by blind index for `last`, in order for the mover.
 //! - The **mover** (`mover`) hands batches to the [`ConsultationStore`], sorted by blind index; (spool, sequence) makes
 //!   each record one record, however often it is sent. A segment goes after the store's commit, never before.
+//! - The **watermark** (`watermark`) says until when a list is complete, where several processes share a store.
 //!
 //! What a restart relies on: a sequence is never used twice, not even one that nobody was told of. Every segment owns as
 //! many sequences as it has bytes, and the next one begins above all of them; so its name is known, and its file made
@@ -24,7 +25,8 @@
 //!
 //! # To add a store
 //! Implement [`ConsultationStore`] in `store/<engine>.rs`, keep its promises (they are sentences on the trait), and run
-//! `consultation_store_tests!` of `store/contract.rs` on it. Hand it to [`EvidenceService::over`].
+//! `consultation_store_tests!` of `store/contract.rs` on it, and `shared_store_tests!` where several processes may have it.
+//! Hand it to [`EvidenceService::over`].
 
 mod error;
 mod mover;
@@ -34,6 +36,7 @@ mod service;
 mod shared;
 mod spool;
 mod store;
+mod watermark;
 
 #[cfg(test)]
 mod tests;

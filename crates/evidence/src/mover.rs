@@ -8,6 +8,7 @@ use crate::{
         segment::{ReadError, Segment},
     },
     store::{ConsultationStore, RecordKey, SealedConsultation},
+    watermark::Watermark,
 };
 use ficha_contract::StoreError;
 use ficha_seal::Vault;
@@ -42,6 +43,7 @@ pub(crate) struct Mover {
     pub(crate) store: Arc<dyn ConsultationStore>,
     /// Seals what the store keeps.
     pub(crate) vault: Vault,
+    pub(crate) watermark: Watermark,
 }
 
 impl Mover {
@@ -59,7 +61,7 @@ impl Mover {
                 () = self.shared.wake.notified(), if !is_away => None,
                 () = sleep(rest) => None,
             };
-            let outcome = self.move_all(flush.is_none()).await;
+            let outcome = self.round(flush.as_ref()).await;
             self.tell(outcome.as_ref().err(), &mut is_away);
             if let Some(Flush { last, answer }) = flush {
                 if last {
@@ -87,6 +89,17 @@ impl Mover {
             tracing::info!("consultations are moved to their store again");
         }
         *is_away = error.is_some();
+    }
+
+    /// Moves everything, and notes that; who ends has nothing more to note.
+    async fn round(&self, flush: Option<&Flush>) -> Result<(), StoreError> {
+        let began = self.watermark.now();
+        self.move_all(flush.is_none()).await?;
+        self.watermark.moved(began).await?;
+        match flush {
+            Some(Flush { last: true, .. }) => self.watermark.retire().await,
+            _ => Ok(()),
+        }
     }
 
     /// Moves everything that is durable at the beginning.
@@ -141,7 +154,8 @@ impl Mover {
             let part = sealed.split_off(sealed.len().saturating_sub(self.shared.tuning.part));
             let since = Instant::now();
             others.extend(self.store.append(part).await?.others);
-            if unhurried && !self.is_behind() {
+            // A server has disks of its own.
+            if unhurried && !self.store.is_shared() && !self.is_behind() {
                 sleep(since.elapsed()).await;
             }
         }

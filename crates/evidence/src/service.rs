@@ -12,14 +12,21 @@ use crate::{
         recovery::{Recovered, Recovery},
         writer::Writer,
     },
-    store::{ConsultationStore, Label, SealedConsultation, person_key, sqlite::SqliteStore},
+    store::{ConsultationStore, Label, SealedConsultation, person_key},
+    watermark::Watermark,
 };
 use async_trait::async_trait;
 use ficha_contract::{Consultation, Evidence, LastConsultation, RecordRefused, StoreError};
 use ficha_domain::{Cpf, World};
 use ficha_seal::{BlindIndex, Keyring, OpenError, Vault};
 use jiff::Timestamp;
-use std::{cmp::Reverse, collections::HashSet, path::Path, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
@@ -31,6 +38,8 @@ pub struct SpoolSettings {
     /// How much may wait for the store. The disk holds up to three segments (4 MiB each)
     /// more, memory about as much again while it waits.
     pub max_bytes: u64,
+    /// How long after it was asked a consultation may be recorded: the time limit of a request.
+    pub request_max: Duration,
 }
 
 /// The record of consultations: a spool and its store.
@@ -56,23 +65,30 @@ pub(crate) struct Parts {
     pub(crate) tuning: Tuning,
 }
 
-impl EvidenceService {
-    /// Opens `evidence.sqlite` and the folder `spool` in this folder, both made when absent. Inside a Tokio runtime;
-    /// reads what the spool holds before it returns.
-    ///
-    /// # Errors
-    /// [`EvidenceError`], with what to do about it.
-    pub async fn open(
-        dir: &Path,
-        keyring: &Keyring,
-        world: World,
-        settings: SpoolSettings,
-    ) -> Result<Self, EvidenceError> {
-        let store = SqliteStore::open(&dir.join("evidence.sqlite"), &keyring.vault("evidence")).await?;
-        Self::over(Arc::new(store), &dir.join("spool"), keyring, world, settings).await
+impl Parts {
+    fn recover(self) -> Result<(Self, Recovered), EvidenceError> {
+        let recovery = Recovery {
+            disk: &*self.disk,
+            world: &self.world,
+            vault: &self.spool,
+            people: &self.evidence,
+            segment_bytes: self.tuning.segment_bytes,
+        };
+        let recovered = recovery.run()?;
+        Ok((self, recovered))
     }
+}
 
-    /// Opens the spool in this folder, made when absent, in front of a store.
+/// Work that waits for the disk.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EvidenceError> + Send + 'static,
+) -> Result<T, EvidenceError> {
+    spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+impl EvidenceService {
+    /// Opens the spool in this folder, made when absent, in front of a store. Inside a Tokio runtime; reads what the
+    /// spool holds before it returns.
     ///
     /// # Errors
     /// [`EvidenceError`], with what to do about it.
@@ -92,23 +108,28 @@ impl EvidenceService {
             settings,
             tuning: Tuning::default(),
         };
-        // A start after a long absence of the store reads the whole spool.
-        let starting = spawn_blocking(move || Self::start(parts));
-        starting.await.map_err(std::io::Error::other)?
+        Self::start(parts).await
     }
 
-    /// Recovers the spool, then starts its thread and the mover.
-    pub(crate) fn start(parts: Parts) -> Result<Self, EvidenceError> {
-        let Parts { disk, store, spool: spool_vault, evidence: vault, world, settings, tuning } = parts;
-        let shared = Arc::new(Shared::new(settings.max_bytes, tuning));
-        let recovered = Recovery {
-            disk: &*disk,
-            world: &world,
-            vault: &spool_vault,
-            people: &vault,
-            segment_bytes: tuning.segment_bytes,
-        }
-        .run()?;
+    /// Recovers the spool, has the store know of it, then starts its thread and the mover.
+    pub(crate) async fn start(parts: Parts) -> Result<Self, EvidenceError> {
+        // After a long absence of the store the whole spool is read.
+        let (parts, recovered) = beside(move || parts.recover()).await?;
+        let watermark = Watermark {
+            disk: parts.disk.clone(),
+            store: parts.store.clone(),
+            spool: recovered.spool,
+            world: parts.world.clone(),
+            shared: Arc::new(Shared::new(parts.settings.max_bytes, parts.tuning)),
+            request_max: parts.settings.request_max,
+        };
+        watermark.register(&recovered).await?;
+        beside(move || Self::launch(parts, recovered, watermark)).await
+    }
+
+    fn launch(parts: Parts, recovered: Recovered, watermark: Watermark) -> Result<Self, EvidenceError> {
+        let Parts { disk, store, spool: spool_vault, evidence: vault, world, tuning, .. } = parts;
+        let shared = watermark.shared.clone();
         let making = Making {
             disk: disk.clone(),
             vault: spool_vault.clone(),
@@ -124,7 +145,8 @@ impl EvidenceService {
         take_over(&shared, recovered);
         let writer = Writer::start(Log::new(making, segment), &spool_vault, shared.clone())?;
         let (flushes, asked) = mpsc::channel(8);
-        let mover = Mover { shared: shared.clone(), disk, store: store.clone(), vault: vault.clone() };
+        let mover =
+            Mover { shared: shared.clone(), disk, store: store.clone(), vault: vault.clone(), watermark };
         tokio::spawn(mover.run(asked));
         Ok(Self { shared, writer, flushes, store, vault, world })
     }
@@ -186,7 +208,7 @@ impl EvidenceService {
 
 /// What was durable before this start waits for the mover, whatever the bound is today.
 fn take_over(shared: &Shared, recovered: Recovered) {
-    shared.alarms.store(recovered.alarms, std::sync::atomic::Ordering::Relaxed);
+    shared.alarms.store(recovered.alarms, Relaxed);
     shared.occupy(recovered.entries.iter().map(|entry| u64::from(entry.len)).sum());
     let mut pending = shared.pending();
     pending.add(recovered.entries.into_iter());
@@ -252,8 +274,11 @@ impl Evidence for EvidenceService {
         Ok(found)
     }
 
-    /// Now: a list includes what this process has recorded and not moved yet.
+    /// Now, where nobody else records: a list includes what this process has recorded and not moved yet.
     fn complete_until(&self) -> Timestamp {
-        self.world.now()
+        if !self.store.is_shared() {
+            return self.world.now();
+        }
+        Timestamp::from_millisecond(self.shared.complete_until.load(Relaxed)).unwrap_or_default()
     }
 }

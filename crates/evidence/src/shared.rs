@@ -4,7 +4,7 @@ use crate::pending::Pending;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     pub(crate) moved: AtomicU64,
     pub(crate) moves_failed: AtomicU64,
     pub(crate) alarms: AtomicU64,
+    /// Until when the store knows all that was recorded, in ms since 1970; see `watermark`.
+    pub(crate) complete_until: AtomicI64,
 }
 
 impl Shared {
@@ -112,6 +114,7 @@ impl Shared {
             moved: AtomicU64::new(0),
             moves_failed: AtomicU64::new(0),
             alarms: AtomicU64::new(0),
+            complete_until: AtomicI64::new(0),
         }
     }
 

@@ -12,13 +12,13 @@ use ficha_debts::Debts;
 use ficha_domain::World;
 use ficha_dossier::Dossiers;
 use ficha_events::{Events, EventsSettings, Feed};
-use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
+use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings, SqliteStore};
 use ficha_http::{Metrics, Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
 use ficha_people::{Keeping, People, PeopleStore, PostgresPeople, SqlitePeople};
 use ficha_score::{Scorecard, Scores};
 use ficha_seal::{Keyring, Vault};
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -168,8 +168,11 @@ async fn open_events(
     keyring: &Keyring,
     world: &World,
 ) -> Result<(Arc<EvidenceService>, Arc<Events>)> {
-    let spool = SpoolSettings { max_bytes: config.spool.max_bytes };
-    let evidence = Arc::new(EvidenceService::open(dir, keyring, world.clone(), spool).await?);
+    let request_max = Duration::from_secs(config.limits.request_s);
+    let spool = SpoolSettings { max_bytes: config.spool.max_bytes, request_max };
+    let store = SqliteStore::open(&dir.join("evidence.sqlite"), &keyring.vault("evidence")).await?;
+    let evidence = EvidenceService::over(Arc::new(store), &dir.join("spool"), keyring, world.clone(), spool);
+    let evidence = Arc::new(evidence.await?);
     let settings = EventsSettings { zone: config.events.zone.clone() };
     let events =
         Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;

@@ -24,6 +24,24 @@ macro_rules! consultation_store_tests {
 }
 pub(crate) use consultation_store_tests;
 
+/// What a store that several processes share promises besides: `$open` is a future of whatever must outlive it and two
+/// handles of one store.
+macro_rules! shared_store_tests {
+    ($open:expr) => {
+        $crate::store::contract::shared_store_tests!($open;
+            what_one_appended_the_other_sees_at_once, what_one_notes_the_other_is_told, the_least_counts_and_only_grows,
+            a_retired_spool_holds_nothing_back);
+    };
+    ($open:expr; $($promise:ident),+) => {$(
+        #[tokio::test]
+        async fn $promise() {
+            let (_guard, one, other) = $open.await;
+            $crate::store::contract::$promise(&one, &other).await;
+        }
+    )+};
+}
+pub(crate) use shared_store_tests;
+
 fn person(number: u8) -> BlindIndex {
     BlindIndex { key: 1, value: [number; 16] }
 }
@@ -124,4 +142,54 @@ pub(crate) async fn any_sequence_time_and_purpose_is_kept(store: &dyn Consultati
         append(store, std::slice::from_ref(&sent)).await;
         assert_eq!(list(store, number).await, [sent]);
     }
+}
+
+type Store<'a> = &'a dyn ConsultationStore;
+
+pub(crate) async fn what_one_appended_the_other_sees_at_once(one: Store<'_>, other: Store<'_>) {
+    assert!(one.is_shared());
+    for sequence in (1..40_u32).step_by(2) {
+        for (number, here, there) in [(sequence, one, other), (sequence + 1, other, one)] {
+            let at_ms = i64::from(number);
+            append(here, &[row(number.into(), 1, at_ms, Purpose::RiskAnalysis)]).await;
+            assert_eq!(there.last(person(1)).await.unwrap(), told(at_ms, Purpose::RiskAnalysis));
+            assert_eq!(list(there, 1).await.len(), number as usize);
+        }
+    }
+    let both = [row(1, 1, 1, Purpose::RiskAnalysis), row(99, 1, 99, Purpose::RiskAnalysis)];
+    let (here, there) = tokio::join!(append(one, &both), append(other, &both));
+    assert_eq!((here.added + there.added, here.others, there.others), (1, vec![], vec![]));
+}
+
+/// Notes it of the spool of this number; gives what holds for all.
+async fn note(store: Store<'_>, spool: u8, second: i64) -> i64 {
+    let until = Timestamp::from_second(second).unwrap();
+    store.note_complete(SpoolId([spool; 16]), until).await.unwrap().as_second()
+}
+
+pub(crate) async fn what_one_notes_the_other_is_told(one: Store<'_>, other: Store<'_>) {
+    assert_eq!(note(one, 1, 10).await, 10);
+    assert_eq!(note(other, 2, 20).await, 10);
+    assert_eq!(note(one, 1, 30).await, 20);
+    assert_eq!(note(other, 2, 40).await, 30);
+}
+
+pub(crate) async fn the_least_counts_and_only_grows(one: Store<'_>, other: Store<'_>) {
+    assert_eq!(note(one, 1, 10).await, 10);
+    assert_eq!(note(one, 1, 5).await, 10, "an older one changes nothing");
+    assert_eq!(note(other, 2, 3).await, 3);
+    assert_eq!(note(one, 1, 50).await, 3);
+    assert_eq!(note(other, 3, 1).await, 1);
+    assert_eq!(note(other, 3, 60).await, 3);
+    let early = Timestamp::from_millisecond(-62_135_596_800_123).unwrap();
+    assert_eq!(one.note_complete(SpoolId([4; 16]), early).await.unwrap(), early);
+}
+
+pub(crate) async fn a_retired_spool_holds_nothing_back(one: Store<'_>, other: Store<'_>) {
+    note(one, 1, 10).await;
+    assert_eq!(note(other, 2, 40).await, 10);
+    one.retire(SpoolId([1; 16])).await.unwrap();
+    one.retire(SpoolId([1; 16])).await.unwrap();
+    assert_eq!(note(other, 2, 50).await, 50);
+    assert_eq!(note(one, 1, 20).await, 20, "it came again");
 }

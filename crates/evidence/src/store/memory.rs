@@ -1,7 +1,7 @@
 //! A store that is a map: the double of the crash test.
 
 use crate::{
-    store::{Appended, ConsultationStore, RecordKey, SealedConsultation},
+    store::{Appended, ConsultationStore, RecordKey, SealedConsultation, SpoolId},
     tests::fuse::Fuse,
 };
 use async_trait::async_trait;
@@ -24,6 +24,7 @@ pub(crate) struct MemoryStore {
     away: Arc<AtomicBool>,
     fuse: Arc<Fuse>,
     is_shared: bool,
+    spools: Arc<Mutex<BTreeMap<SpoolId, Timestamp>>>,
 }
 
 impl MemoryStore {
@@ -47,10 +48,20 @@ impl MemoryStore {
         self.kept.lock().unwrap().values().cloned().collect()
     }
 
-    fn of(&self, person: BlindIndex) -> Result<Vec<SealedConsultation>, StoreError> {
+    /// The spools that hold others back.
+    pub(crate) fn spools(&self) -> Vec<SpoolId> {
+        self.spools.lock().unwrap().keys().copied().collect()
+    }
+
+    fn ask(&self) -> Result<(), StoreError> {
         if self.away.load(Ordering::Relaxed) {
             return Err(StoreError::new("away"));
         }
+        Ok(())
+    }
+
+    fn of(&self, person: BlindIndex) -> Result<Vec<SealedConsultation>, StoreError> {
+        self.ask()?;
         let mut found = self.all();
         found.retain(|row| row.label.person == person && row.label.counts);
         found.sort_by_key(|row| Reverse(row.label.at_ms));
@@ -61,9 +72,7 @@ impl MemoryStore {
 #[async_trait]
 impl ConsultationStore for MemoryStore {
     async fn append(&self, batch: Vec<SealedConsultation>) -> Result<Appended, StoreError> {
-        if self.away.load(Ordering::Relaxed) {
-            return Err(StoreError::new("away"));
-        }
+        self.ask()?;
         self.fuse.burn().map_err(StoreError::new)?;
         let mut appended = Appended::default();
         for row in batch {
@@ -103,6 +112,22 @@ impl ConsultationStore for MemoryStore {
     fn is_shared(&self) -> bool {
         self.is_shared
     }
+
+    async fn note_complete(&self, spool: SpoolId, until: Timestamp) -> Result<Timestamp, StoreError> {
+        self.ask()?;
+        self.fuse.burn().map_err(StoreError::new)?;
+        let mut spools = self.spools.lock().unwrap();
+        let line = spools.entry(spool).or_insert(until);
+        *line = until.max(*line);
+        Ok(*spools.values().min().unwrap())
+    }
+
+    async fn retire(&self, spool: SpoolId) -> Result<(), StoreError> {
+        self.ask()?;
+        self.fuse.burn().map_err(StoreError::new)?;
+        self.spools.lock().unwrap().remove(&spool);
+        Ok(())
+    }
 }
 
 mod tests {
@@ -113,4 +138,11 @@ mod tests {
     }
 
     crate::store::contract::consultation_store_tests!(open());
+
+    async fn open_shared() -> ((), MemoryStore, MemoryStore) {
+        let store = MemoryStore::shared();
+        ((), store.clone(), store)
+    }
+
+    crate::store::contract::shared_store_tests!(open_shared());
 }

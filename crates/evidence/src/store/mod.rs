@@ -37,9 +37,24 @@ pub trait ConsultationStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<SealedConsultation>, StoreError>;
 
-    /// Whether others write to it as well: then what it said once is not the whole a moment later.
+    /// Whether others write to it as well: then what it said once is not the whole a moment later. Only such a store is
+    /// asked what follows.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// Notes that of what this spool recorded, everything that was asked until then is here; what was noted before
+    /// stays where it is later. Says until when that holds for all spools that were noted and not retired. Durable when
+    /// it returns `Ok`.
+    async fn note_complete(&self, spool: SpoolId, until: Timestamp) -> Result<Timestamp, StoreError> {
+        let _ = spool;
+        Ok(until)
+    }
+
+    /// Forgets what was noted of this spool: everything that it recorded is here, and it records no more.
+    async fn retire(&self, spool: SpoolId) -> Result<(), StoreError> {
+        let _ = spool;
+        Ok(())
     }
 }
 

@@ -34,9 +34,16 @@ const STEPS: &[Step] = &[
         );
         CREATE INDEX consultation_person ON consultation (person, at DESC) INCLUDE (purpose) WHERE counts",
     ),
+    Step::adds(
+        "CREATE TABLE spool (
+            id uuid PRIMARY KEY,
+            complete_until bigint NOT NULL -- ms since 1970: what it recorded that was asked until then is here
+        )",
+    ),
 ];
 
 const APPEND_DEADLINE: Duration = Duration::from_secs(10);
+const NOTE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a person's list may take.
 const LIST_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -52,6 +59,9 @@ struct Sql {
     others: String,
     last: String,
     of_person: String,
+    note: String,
+    complete: String,
+    retire: String,
 }
 
 impl Sql {
@@ -79,6 +89,12 @@ impl Sql {
                 "SELECT spool, sequence, key_id, person, at, purpose, counts, hash, body FROM {table}
                 WHERE person = $1 AND counts ORDER BY at DESC LIMIT $2"
             ),
+            note: format!(
+                "INSERT INTO {schema}.spool AS kept (id, complete_until) VALUES ($1, $2)
+                ON CONFLICT (id) DO UPDATE SET complete_until = greatest(kept.complete_until, $2)"
+            ),
+            complete: format!("SELECT min(complete_until) FROM {schema}.spool"),
+            retire: format!("DELETE FROM {schema}.spool WHERE id = $1"),
         }
     }
 }
@@ -143,6 +159,34 @@ impl ConsultationStore for PostgresStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn note_complete(&self, spool: SpoolId, until: Timestamp) -> Result<Timestamp, StoreError> {
+        let with = (&self.sql, Uuid::from_bytes(spool.0), until.as_millisecond());
+        let noted = self.store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
+            Box::pin(async move {
+                let (sql, spool, until) = with;
+                transaction.execute(&sql.note, &[spool, until]).await?;
+                let rows = transaction.query(&sql.complete, &[]).await?;
+                let complete = rows.first().map(|row| row.try_get(0)).transpose()?;
+                Ok::<i64, Stop<Infallible>>(complete.unwrap_or(*until))
+            })
+        });
+        let Ok(complete) = noted.await.map_err(StoreError::new)?;
+        Timestamp::from_millisecond(complete).map_err(StoreError::new)
+    }
+
+    async fn retire(&self, spool: SpoolId) -> Result<(), StoreError> {
+        let with = (&self.sql, Uuid::from_bytes(spool.0));
+        let retired = self.store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
+            Box::pin(async move {
+                let (sql, spool) = with;
+                transaction.execute(&sql.retire, &[spool]).await?;
+                Ok::<(), Stop<Infallible>>(())
+            })
+        });
+        let Ok(()) = retired.await.map_err(StoreError::new)?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Consultations in an SQLite file.
 
 use crate::{
-    EvidenceError,
     record::{purpose_code, purpose_of},
     store::{Appended, ConsultationStore, Label, RecordKey, SealedConsultation, SpoolId},
 };
@@ -44,8 +43,8 @@ impl SqliteStore {
     /// Opens the file, made when absent, and refuses when it was written with keys that `vault` has not.
     ///
     /// # Errors
-    /// [`EvidenceError::Store`], with what to do about it.
-    pub async fn open(path: &Path, vault: &Vault) -> Result<Self, EvidenceError> {
+    /// [`ficha_sqlite::Error`], with what to do about it.
+    pub async fn open(path: &Path, vault: &Vault) -> Result<Self, ficha_sqlite::Error> {
         let database = Database::open(path, MIGRATIONS)?;
         database.check_keys(vault.fingerprints().map(|print| (print.key, print.check)).collect()).await?;
         // Small checkpoints: a large one holds the disk, which the spool's syncs, and so all answers, wait for.
@@ -177,7 +176,7 @@ mod tests {
         drop(store);
         let other =
             SqliteStore::open(&dir.path().join("evidence.sqlite"), &keyring(2).vault("evidence")).await;
-        assert!(matches!(other, Err(EvidenceError::Store(ficha_sqlite::Error::WrongKey { .. }))));
+        assert!(matches!(other, Err(ficha_sqlite::Error::WrongKey { .. })));
     }
 
     #[tokio::test]

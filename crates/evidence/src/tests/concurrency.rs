@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, yield_now};
 async fn a_thousand_at_once_share_few_syncs_and_are_stored_once() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     let tuning = Tuning { segment_bytes: 1 << 20, batch: 100, ..SMALL };
-    let service = Arc::new(EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap());
+    let service = Arc::new(EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).await.unwrap());
     let one = {
         assert!(record(&service, [0]).await);
         service.figures().backlog_bytes
@@ -67,7 +67,7 @@ async fn a_thousand_at_once_on_a_real_disk_and_store() {
 async fn a_failure_or_an_end_leaves_nobody_waiting() {
     for round in 0..200 {
         let (disk, store) = (SimDisk::default(), MemoryStore::default());
-        let service = Arc::new(start(&disk, &store).unwrap());
+        let service = Arc::new(start(&disk, &store).await.unwrap());
         let mut callers = JoinSet::new();
         for number in 0..8 {
             let (service, disk) = (service.clone(), disk.clone());

@@ -28,19 +28,29 @@ struct Machine {
     tuning: Tuning,
     /// Whether the next segment is made ready early, or as late as can be.
     has_threads: bool,
+    /// Whether others have the store as well.
+    is_shared: bool,
 }
 
-const EARLY: Machine = Machine { tuning: SMALL, has_threads: true };
-const LATE: Machine = Machine { tuning: READ_BACK, has_threads: false };
+impl Machine {
+    fn store(&self) -> MemoryStore {
+        if self.is_shared { MemoryStore::shared() } else { MemoryStore::default() }
+    }
+}
+
+const EARLY: Machine = Machine { tuning: SMALL, has_threads: true, is_shared: false };
+const LATE: Machine = Machine { tuning: READ_BACK, has_threads: false, is_shared: true };
 
 /// Several groups, more than one segment in a group, moves between and at the end, segments removed, a second start.
 async fn scenario(disk: &SimDisk, store: &MemoryStore, machine: Machine) -> Run {
-    let Machine { tuning, has_threads } = machine;
+    let Machine { tuning, has_threads, .. } = machine;
     disk.faults.has_no_threads.store(!has_threads, SeqCst);
     let mut run = Run::default();
     let mut numbers = 0;
     for steps in [&[1, 3, 0, 2, 9, 1, 0, 0, 4, 2][..], &[5, 0, 3]] {
-        let Ok(service) = EvidenceService::start(Parts { tuning, ..parts(disk, store) }) else { return run };
+        let Ok(service) = EvidenceService::start(Parts { tuning, ..parts(disk, store) }).await else {
+            return run;
+        };
         for step in steps {
             if *step == 0 {
                 let _ = service.flush().await;
@@ -56,7 +66,7 @@ async fn scenario(disk: &SimDisk, store: &MemoryStore, machine: Machine) -> Run 
 
 /// Starts on what the crash left, and finds everything.
 async fn check(disk: &SimDisk, store: &MemoryStore, run: &Run, case: &str) {
-    let service = start(disk, store).unwrap();
+    let service = start(disk, store).await.unwrap();
     for number in &run.answered {
         let last = service.last(person(*number)).await.unwrap().map(|last| last.at);
         assert_eq!(last, Some(consultation(*number).at), "{case}: {number} is told");
@@ -73,6 +83,7 @@ async fn check(disk: &SimDisk, store: &MemoryStore, run: &Run, case: &str) {
         |number: &u64| *number >= 1000 || run.answered.contains(number) || run.refused.contains(number);
     assert!(kept.iter().all(known), "{case}: {kept:?}, nothing that nobody asked");
     assert_eq!(disk.segments().len(), 1, "{case}: what is moved is removed");
+    assert_eq!(store.spools(), [], "{case}: and holds nobody back");
 }
 
 fn losses(seed: u64) -> [Loss; 6] {
@@ -89,7 +100,7 @@ fn losses(seed: u64) -> [Loss; 6] {
 
 async fn crash_before(operation: u64, machine: Machine) -> (SimDisk, MemoryStore, Run) {
     let fuse = Arc::new(Fuse::before(operation));
-    let (disk, store) = (SimDisk::with_fuse(fuse.clone()), MemoryStore::default());
+    let (disk, store) = (SimDisk::with_fuse(fuse.clone()), machine.store());
     let run = scenario(&disk, &store.with_fuse(fuse), machine).await;
     (disk, store, run)
 }
@@ -97,7 +108,7 @@ async fn crash_before(operation: u64, machine: Machine) -> (SimDisk, MemoryStore
 /// How many operations the scenario has.
 async fn operations(machine: Machine) -> u64 {
     let fuse = Arc::new(Fuse::default());
-    let store = MemoryStore::default();
+    let store = machine.store();
     let run = scenario(&SimDisk::with_fuse(fuse.clone()), &store.with_fuse(fuse.clone()), machine).await;
     assert_eq!(run.answered, (0..30).collect::<Vec<_>>());
     assert_eq!(kept(&store), run.answered);
@@ -145,7 +156,7 @@ async fn recover_and_crash(operation: u64, machine: Machine) -> u64 {
         let (disk, store, mut run) = crash_before(operation, machine).await;
         let fuse = Arc::new(Fuse::before(second));
         let disk = disk.after(first_loss, fuse.clone());
-        if let Ok(service) = start(&disk, &store.with_fuse(fuse.clone())) {
+        if let Ok(service) = start(&disk, &store.with_fuse(fuse.clone())).await {
             run.record(&service, 500..504).await;
             let _ = service.close().await;
         }

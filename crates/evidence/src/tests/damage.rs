@@ -11,7 +11,7 @@ async fn spool() -> (SimDisk, MemoryStore) {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     store.set_away(true);
     let tuning = Tuning { segment_bytes: 4096, ..SMALL };
-    let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap();
+    let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).await.unwrap();
     for numbers in [0..2, 2..4, 4..5] {
         assert!(record(&service, numbers).await);
     }
@@ -24,7 +24,7 @@ const FIRST_SEGMENT: &str = "0000000000000001.seg";
 
 /// Starts, moves, stops; how many alarms there were, and the file that is left beside the newest.
 async fn restart(disk: &SimDisk, store: &MemoryStore) -> (u64, bool) {
-    let service = start(disk, store).unwrap();
+    let service = start(disk, store).await.unwrap();
     service.close().await.unwrap();
     (service.figures().alarms, disk.segments().contains(&FIRST_SEGMENT.to_owned()))
 }
@@ -95,7 +95,7 @@ async fn a_segment_whose_header_is_damaged_is_an_alarm_and_stays() {
 async fn a_segment_of_another_spool_is_an_alarm_and_stays() {
     let (other, store) = spool().await;
     let disk = SimDisk::default();
-    let service = EvidenceService::start(Parts { world: world(2), ..parts(&disk, &store) }).unwrap();
+    let service = EvidenceService::start(Parts { world: world(2), ..parts(&disk, &store) }).await.unwrap();
     service.close().await.unwrap();
     disk.copy_from(&other, FIRST_SEGMENT);
     assert_eq!(restart(&disk, &store).await, (1, true));
@@ -106,12 +106,12 @@ async fn a_segment_of_another_spool_is_an_alarm_and_stays() {
 async fn a_spool_without_its_id_is_refused_and_a_new_one_is_named() {
     let (disk, store) = spool().await;
     disk.damage("spool-id", |bytes| bytes[0] ^= 1);
-    assert!(matches!(start(&disk, &store), Err(EvidenceError::SpoolId)));
+    assert!(matches!(start(&disk, &store).await, Err(EvidenceError::SpoolId)));
     disk.remove("spool-id").unwrap();
-    assert!(matches!(start(&disk, &store), Err(EvidenceError::SpoolId)));
+    assert!(matches!(start(&disk, &store).await, Err(EvidenceError::SpoolId)));
     disk.remove(FIRST_SEGMENT).unwrap();
     disk.segments().iter().for_each(|name| disk.remove(name).unwrap());
-    assert!(start(&disk, &store).is_ok());
+    assert!(start(&disk, &store).await.is_ok());
 }
 
 #[tokio::test]
@@ -122,11 +122,11 @@ async fn a_spool_of_another_key_is_refused_and_an_old_key_is_enough() {
         evidence: keyring.vault("evidence"),
         ..parts(&disk, &store)
     };
-    let refused = EvidenceService::start(with(keyring(2)));
+    let refused = EvidenceService::start(with(keyring(2))).await;
     assert!(matches!(refused, Err(EvidenceError::WrongKey(name)) if name == FIRST_SEGMENT));
     // Before the crash the store had taken them, sealed with the old key.
-    start(&disk.after(Loss::Kill, Arc::default()), &store).unwrap().close().await.unwrap();
-    let service = EvidenceService::start(with(keyring_of(&[2, 1]))).unwrap();
+    start(&disk.after(Loss::Kill, Arc::default()), &store).await.unwrap().close().await.unwrap();
+    let service = EvidenceService::start(with(keyring_of(&[2, 1]))).await.unwrap();
     assert!(record(&service, [5]).await);
     service.flush().await.unwrap();
     assert_eq!((kept(&store), service.figures().alarms), (vec![0, 1, 2, 3, 4, 5], 0));
@@ -144,8 +144,8 @@ async fn a_copied_spool_that_runs_on_is_an_alarm_and_overwrites_nothing() {
     let (disk, store) = spool().await;
     let copy = disk.after(Loss::Kill, Arc::default());
     let (first, second) = (
-        EvidenceService::start(Parts { world: world(8), ..parts(&disk, &store) }).unwrap(),
-        EvidenceService::start(Parts { world: world(9), ..parts(&copy, &store) }).unwrap(),
+        EvidenceService::start(Parts { world: world(8), ..parts(&disk, &store) }).await.unwrap(),
+        EvidenceService::start(Parts { world: world(9), ..parts(&copy, &store) }).await.unwrap(),
     );
     assert!(record(&first, 10..13).await);
     first.close().await.unwrap();

@@ -12,7 +12,7 @@ pub(crate) mod sim;
 mod told;
 
 use crate::{
-    EvidenceError, EvidenceService, SpoolSettings, record,
+    EvidenceError, EvidenceService, SpoolSettings, SqliteStore, record,
     service::Parts,
     shared::Tuning,
     spool::disk::Disk,
@@ -47,6 +47,8 @@ fn world(seed: u64) -> World {
     World::new(Arc::new(MovedClock::at(now)), Arc::new(SeededRandom::new(seed)))
 }
 
+const SETTINGS: SpoolSettings = SpoolSettings { max_bytes: 1 << 20, request_max: Duration::from_secs(10) };
+
 /// Segments of a few records; the mover rests unless it is asked.
 const SMALL: Tuning = Tuning {
     segment_bytes: 1024,
@@ -68,21 +70,23 @@ fn parts(disk: &(impl Disk + Clone + 'static), store: &(impl ConsultationStore +
         spool: keyring(1).vault("spool"),
         evidence: keyring(1).vault("evidence"),
         world: world(1),
-        settings: SpoolSettings { max_bytes: 1 << 20 },
+        settings: SETTINGS,
         tuning: SMALL,
     }
 }
 
-fn start(
+async fn start(
     disk: &(impl Disk + Clone + 'static),
     store: &(impl ConsultationStore + Clone + 'static),
 ) -> Result<EvidenceService, EvidenceError> {
-    EvidenceService::start(parts(disk, store))
+    EvidenceService::start(parts(disk, store)).await
 }
 
 /// The whole on a real disk.
 async fn open(dir: &Path) -> Result<EvidenceService, EvidenceError> {
-    EvidenceService::open(dir, &keyring(1), world(1), SpoolSettings { max_bytes: 1 << 20 }).await
+    let keyring = keyring(1);
+    let store = SqliteStore::open(&dir.join("evidence.sqlite"), &keyring.vault("evidence")).await.unwrap();
+    EvidenceService::over(Arc::new(store), &dir.join("spool"), &keyring, world(1), SETTINGS).await
 }
 
 /// A person of whom there is one consultation, unless a test changes it.

@@ -62,7 +62,7 @@ async fn files_tell_nothing() {
 #[tokio::test]
 async fn the_same_consultation_twice_does_not_look_the_same() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert!(record(&service, [1]).await);
     assert!(record(&service, [1]).await);
     service.flush().await.unwrap();

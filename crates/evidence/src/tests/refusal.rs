@@ -15,7 +15,7 @@ async fn refused(service: &EvidenceService, number: u64) -> Option<RecordRefused
 #[tokio::test]
 async fn a_sync_that_fails_closes_the_gate_until_the_restart() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert!(record(&service, 0..3).await);
     disk.faults.syncs_fail.store(true, SeqCst);
     assert_eq!(refused(&service, 3).await, Some(RecordRefused::Failed));
@@ -28,7 +28,7 @@ async fn a_sync_that_fails_closes_the_gate_until_the_restart() {
     let _ = service.close().await;
 
     let disk = disk.after(Loss::Everything, Arc::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert_eq!(refused(&service, 5).await, None);
     service.close().await.unwrap();
     assert_eq!(kept(&store), [0, 1, 2, 5]);
@@ -37,8 +37,8 @@ async fn a_sync_that_fails_closes_the_gate_until_the_restart() {
 #[tokio::test]
 async fn a_full_spool_refuses_and_opens_again_once_its_records_are_moved() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let settings = SpoolSettings { max_bytes: 2000 };
-    let service = EvidenceService::start(Parts { settings, ..parts(&disk, &store) }).unwrap();
+    let settings = SpoolSettings { max_bytes: 2000, ..SETTINGS };
+    let service = EvidenceService::start(Parts { settings, ..parts(&disk, &store) }).await.unwrap();
     store.set_away(true);
     let mut answered = 0;
     while refused(&service, answered).await.is_none() {
@@ -63,11 +63,11 @@ async fn a_full_spool_refuses_and_opens_again_once_its_records_are_moved() {
 async fn the_bound_holds_over_a_restart() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     store.set_away(true);
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert!(record(&service, 0..10).await);
     assert!(service.close().await.is_err());
-    let settings = SpoolSettings { max_bytes: 500 };
-    let service = EvidenceService::start(Parts { settings, ..parts(&disk, &store) }).unwrap();
+    let settings = SpoolSettings { max_bytes: 500, ..SETTINGS };
+    let service = EvidenceService::start(Parts { settings, ..parts(&disk, &store) }).await.unwrap();
     assert_eq!(refused(&service, 10).await, Some(RecordRefused::Full));
     store.set_away(false);
     service.flush().await.unwrap();
@@ -79,7 +79,7 @@ async fn the_bound_holds_over_a_restart() {
 #[tokio::test]
 async fn a_full_disk_refuses_and_is_tried_again() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     disk.faults.is_full.store(true, SeqCst);
     // This segment and the one that was ready take some; then there is no other.
     let mut answered = 0;
@@ -98,7 +98,7 @@ async fn a_full_disk_refuses_and_is_tried_again() {
 #[tokio::test]
 async fn a_spool_that_ends_on_a_full_disk_remembers_its_sequence() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     disk.faults.is_full.store(true, SeqCst);
     // One more than a segment takes: the one that was ready is written, no other can be made ready.
     let answered = 6;
@@ -106,7 +106,7 @@ async fn a_spool_that_ends_on_a_full_disk_remembers_its_sequence() {
     service.close().await.unwrap();
     assert_eq!(disk.segments().len(), 1, "the last one stays although all of it is moved");
     disk.faults.is_full.store(false, SeqCst);
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert_eq!(refused(&service, answered).await, None);
     service.close().await.unwrap();
     assert_eq!((kept(&store), service.figures().alarms), ((0..=answered).collect::<Vec<_>>(), 0));
@@ -115,7 +115,7 @@ async fn a_spool_that_ends_on_a_full_disk_remembers_its_sequence() {
 #[tokio::test]
 async fn a_record_that_fits_no_segment_is_refused_alone() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     let large = Consultation { client: "x".repeat(1024).into(), ..consultation(1) };
     assert_eq!(service.record(vec![large]).await, Err(RecordRefused::Full));
     assert!(record(&service, [2]).await);
@@ -126,7 +126,7 @@ async fn a_record_that_fits_no_segment_is_refused_alone() {
 #[tokio::test]
 async fn after_close_nothing_is_recorded() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     service.close().await.unwrap();
     assert_eq!(refused(&service, 1).await, Some(RecordRefused::Failed));
     assert!(service.close().await.is_err(), "closed already");

@@ -30,7 +30,7 @@ async fn list(service: &EvidenceService, limit: usize) -> Vec<i64> {
 async fn the_last_consultation_is_told_before_and_after_it_is_moved() {
     for tuning in [SMALL, READ_BACK] {
         let (disk, store) = (SimDisk::default(), MemoryStore::default());
-        let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap();
+        let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).await.unwrap();
         assert_eq!(last(&service).await, None);
         for (second, purpose) in [(10, Purpose::RiskAnalysis), (30, Purpose::CreditGranting)] {
             service.record(vec![at(second, purpose)]).await.unwrap();
@@ -64,7 +64,7 @@ async fn the_last_consultation_is_told_before_and_after_it_is_moved() {
 #[tokio::test]
 async fn an_own_access_is_kept_and_told_to_nobody() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     service.record(vec![at(10, Purpose::RiskAnalysis), at(20, Purpose::OwnAccess)]).await.unwrap();
     service.record(vec![at(30, Purpose::Audit)]).await.unwrap();
     for moved in [0, 3] {
@@ -79,13 +79,13 @@ async fn an_own_access_is_kept_and_told_to_nobody() {
 #[tokio::test]
 async fn what_waits_is_told_while_a_restart_has_not_moved_it() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     store.set_away(true);
     service.record((1..8).map(|second| at(second, Purpose::RiskAnalysis)).collect()).await.unwrap();
     assert!(service.last(person(NUMBER)).await.is_err(), "the store may know of a later one");
     assert!(service.close().await.is_err());
     store.set_away(false);
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert_eq!(last(&service).await, Some((7, Purpose::RiskAnalysis)));
     assert_eq!(list(&service, 9).await, [7, 6, 5, 4, 3, 2, 1]);
     service.flush().await.unwrap();
@@ -95,7 +95,7 @@ async fn what_waits_is_told_while_a_restart_has_not_moved_it() {
 #[tokio::test]
 async fn a_list_is_complete_until_now() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
-    let service = start(&disk, &store).unwrap();
+    let service = start(&disk, &store).await.unwrap();
     assert_eq!(service.complete_until(), world(1).now());
 }
 
@@ -103,7 +103,7 @@ async fn a_list_is_complete_until_now() {
 async fn the_mover_is_woken_by_a_batch_and_comes_back_from_an_absence() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     let tuning = Tuning { wake_at: 6, ..SMALL };
-    let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).unwrap();
+    let service = EvidenceService::start(Parts { tuning, ..parts(&disk, &store) }).await.unwrap();
     assert!(record(&service, 0..6).await);
     while service.figures().backlog_records > 0 {
         tokio::task::yield_now().await;

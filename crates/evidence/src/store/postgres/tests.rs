@@ -16,16 +16,22 @@ impl PostgresStore {
     }
 }
 
-/// The database lives for as long as its guard.
-async fn open() -> (Guard, PostgresStore) {
+/// A store, opened twice. The database lives for as long as its guard.
+async fn open_two() -> (Guard, PostgresStore, PostgresStore) {
     let (url, guard) = ficha_testkit::postgres::database().await;
-    let settings = Settings::parse(&url).unwrap();
+    let (settings, vault) = (Settings::parse(&url).unwrap(), keyring(1).vault("evidence"));
     PostgresStore::migrate(&settings, "evidence").await.unwrap();
-    let store = PostgresStore::open(&settings, "evidence", &keyring(1).vault("evidence")).await.unwrap();
+    let open = async || PostgresStore::open(&settings, "evidence", &vault).await.unwrap();
+    (guard, open().await, open().await)
+}
+
+async fn open() -> (Guard, PostgresStore) {
+    let (guard, store, _) = open_two().await;
     (guard, store)
 }
 
 crate::store::contract::consultation_store_tests!(open());
+crate::store::contract::shared_store_tests!(open_two());
 
 #[tokio::test]
 async fn a_store_of_other_keys_is_refused() {

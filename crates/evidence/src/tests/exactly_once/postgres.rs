@@ -31,11 +31,11 @@ async fn start(url: &str, spool: &Path, seed: u64) -> Arc<EvidenceService> {
         disk: Arc::new(RealDisk::open(spool).unwrap()),
         store: open_store(url).await,
         world: world(seed),
-        settings: SpoolSettings { max_bytes: 1 << 30 },
+        settings: SpoolSettings { max_bytes: 1 << 30, ..SETTINGS },
         tuning: BUSY,
         ..parts(&SimDisk::default(), &MemoryStore::default())
     };
-    Arc::new(tokio::task::spawn_blocking(move || EvidenceService::start(parts)).await.unwrap().unwrap())
+    Arc::new(EvidenceService::start(parts).await.unwrap())
 }
 
 /// Records these numbers; gives those that were answered.
