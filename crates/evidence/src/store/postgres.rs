@@ -14,6 +14,10 @@ use ficha_postgres::{Error, KEY_TABLE, Params, Postgres, Repeat, Row, Settings, 
 use ficha_seal::{BlindIndex, Vault};
 use jiff::Timestamp;
 use std::{convert::Infallible, ops::ControlFlow, time::Duration};
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 const STEPS: &[Step] = &[
@@ -47,10 +51,18 @@ const NOTE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a person's list may take.
 const LIST_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a start waits for a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Consultations in a schema of a shared server.
 pub struct PostgresStore {
-    store: Postgres,
+    settings: Settings,
+    schema: String,
+    keys: Vec<(u32, [u8; 16])>,
     sql: Sql,
+    /// Empty until its schema and its keys were compared.
+    store: OnceCell<Postgres>,
 }
 
 /// The statements, with the schema in front of every name.
@@ -100,15 +112,49 @@ impl Sql {
 }
 
 impl PostgresStore {
-    /// Opens the store in this schema. Refuses one that is not of this version, or was written with other keys.
+    /// Opens the store in this schema. Refuses one that is not of this version, or was written with other keys. A server
+    /// that does not answer is compared when it does, before anything is written: the spool keeps consultations
+    /// meanwhile.
     ///
     /// # Errors
     /// [`Error`], which names the schema and says what to do.
     pub async fn open(settings: &Settings, schema: &str, vault: &Vault) -> Result<Self, Error> {
-        let store = Postgres::open(settings, schema, STEPS).await?;
-        let prints: Vec<_> = vault.fingerprints().map(|print| (print.key, print.check)).collect();
-        store.check_keys(&prints).await?;
-        Ok(Self { store, sql: Sql::of(schema) })
+        let store = Self {
+            settings: settings.clone(),
+            schema: schema.to_owned(),
+            keys: vault.fingerprints().map(|print| (print.key, print.check)).collect(),
+            sql: Sql::of(schema),
+            store: OnceCell::new(),
+        };
+        match timeout(PATIENCE, store.answer()).await {
+            Ok(Err(error)) => Err(error),
+            _ => Ok(store),
+        }
+    }
+
+    /// Waits until the server says yes or no.
+    async fn answer(&self) -> Result<(), Error> {
+        loop {
+            match self.opened().await {
+                Err(error) if is_away(&error) => sleep(PAUSE).await,
+                said => return said.map(drop),
+            }
+        }
+    }
+
+    /// The store, compared before its first use.
+    async fn opened(&self) -> Result<&Postgres, Error> {
+        let open = async || {
+            let store = Postgres::open(&self.settings, &self.schema, STEPS).await?;
+            store.check_keys(&self.keys).await?;
+            Ok(store)
+        };
+        self.store.get_or_try_init(open).await
+    }
+
+    /// The store for those who do not wait: the mover is the one who opens it.
+    fn at_once(&self) -> Result<&Postgres, StoreError> {
+        self.store.get().ok_or_else(|| StoreError::new(Error::Down))
     }
 
     /// Makes the schema, or brings it up to this version.
@@ -124,9 +170,10 @@ impl PostgresStore {
 impl ConsultationStore for PostgresStore {
     async fn append(&self, batch: Vec<SealedConsultation>) -> Result<Appended, StoreError> {
         let with = (&self.sql, Columns::of(&batch));
+        let store = self.opened().await.map_err(StoreError::new)?;
         // Sent again, a record is the same record.
         let appended =
-            self.store.transaction(APPEND_DEADLINE, Repeat::Always, &with, |(sql, columns), transaction| {
+            store.transaction(APPEND_DEADLINE, Repeat::Always, &with, |(sql, columns), transaction| {
                 Box::pin(append(sql, columns, transaction))
             });
         let Ok(appended) = appended.await.map_err(StoreError::new)?;
@@ -135,7 +182,7 @@ impl ConsultationStore for PostgresStore {
 
     async fn last(&self, person: BlindIndex) -> Result<Option<LastConsultation>, StoreError> {
         let person = Uuid::from_bytes(person.value);
-        let found = self.store.one(&self.sql.last, &[&person]).await.map_err(StoreError::new)?;
+        let found = self.at_once()?.one(&self.sql.last, &[&person]).await.map_err(StoreError::new)?;
         found.map(|row| Ok(LastConsultation { at: at(&row, 0)?, purpose: purpose(&row, 1)? })).transpose()
     }
 
@@ -152,7 +199,7 @@ impl ConsultationStore for PostgresStore {
             ControlFlow::Continue(())
         };
         let of_whom: Params<'_> = &[&person, &limit];
-        let read = self.store.walk(LIST_DEADLINE, &self.sql.of_person, of_whom, read);
+        let read = self.at_once()?.walk(LIST_DEADLINE, &self.sql.of_person, of_whom, read);
         read.await.map_err(StoreError::new)?;
         found.into_iter().collect()
     }
@@ -163,7 +210,8 @@ impl ConsultationStore for PostgresStore {
 
     async fn note_complete(&self, spool: SpoolId, until: Timestamp) -> Result<Timestamp, StoreError> {
         let with = (&self.sql, Uuid::from_bytes(spool.0), until.as_millisecond());
-        let noted = self.store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
+        let store = self.opened().await.map_err(StoreError::new)?;
+        let noted = store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
             Box::pin(async move {
                 let (sql, spool, until) = with;
                 transaction.execute(&sql.note, &[spool, until]).await?;
@@ -178,7 +226,8 @@ impl ConsultationStore for PostgresStore {
 
     async fn retire(&self, spool: SpoolId) -> Result<(), StoreError> {
         let with = (&self.sql, Uuid::from_bytes(spool.0));
-        let retired = self.store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
+        let store = self.opened().await.map_err(StoreError::new)?;
+        let retired = store.transaction(NOTE_DEADLINE, Repeat::Always, &with, |with, transaction| {
             Box::pin(async move {
                 let (sql, spool) = with;
                 transaction.execute(&sql.retire, &[spool]).await?;
@@ -187,6 +236,18 @@ impl ConsultationStore for PostgresStore {
         });
         let Ok(()) = retired.await.map_err(StoreError::new)?;
         Ok(())
+    }
+}
+
+/// Whether the server may say something else later: it is not there, stops, starts, or has no connection left.
+fn is_away(error: &Error) -> bool {
+    match error {
+        Error::Postgres(error) => error.code().is_none_or(|code| {
+            let class = &code.code()[..2];
+            class == "57" || class == "53" || class == "08"
+        }),
+        Error::Down | Error::Late | Error::Busy | Error::Contended | Error::Unknown => true,
+        _ => false,
     }
 }
 

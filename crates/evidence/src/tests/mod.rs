@@ -1,5 +1,6 @@
 //! Tests of the whole, and what they are made with.
 
+mod away;
 mod concurrency;
 mod crash;
 mod damage;

@@ -11,7 +11,7 @@ impl PostgresStore {
             found.push(consultation(row).unwrap());
             ControlFlow::Continue(())
         };
-        self.store.walk(Duration::from_secs(60), sql, &[], read).await.unwrap();
+        self.at_once().unwrap().walk(Duration::from_secs(60), sql, &[], read).await.unwrap();
         found
     }
 }
@@ -62,13 +62,13 @@ async fn last_reads_the_index_alone() {
         body: vec![7; 200],
     };
     store.append((0..4000).map(row).collect()).await.unwrap();
-    store.store.one("VACUUM ANALYZE evidence.consultation", &[]).await.unwrap();
+    store.at_once().unwrap().one("VACUUM ANALYZE evidence.consultation", &[]).await.unwrap();
     let sql = format!("EXPLAIN {}", store.sql.last.replace("$1", "'00000000-0000-0000-0000-000000000007'"));
     let mut plan = String::new();
     let read = |row: &Row| {
         plan += row.get(0);
         ControlFlow::Continue(())
     };
-    store.store.walk(LIST_DEADLINE, &sql, &[], read).await.unwrap();
+    store.at_once().unwrap().walk(LIST_DEADLINE, &sql, &[], read).await.unwrap();
     assert!(plan.contains("Index Only Scan using consultation_person"), "{plan}");
 }

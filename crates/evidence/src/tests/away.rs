@@ -1,0 +1,3 @@
+//! The store on PostgreSQL goes away, and comes back.
+
+mod postgres;
