@@ -4,7 +4,7 @@
 //! api, seed ─▶ Dossiers (service) ─▶ compose ─▶ three `Base`s at once, one deadline
 //!                 │               └▶ outcome: the two tables that decide everything
 //!                 ├▶ render: sections copied as ready bytes into one buffer
-//!                 └▶ shelf: seals what is kept ─▶ `DossierStore` ─▶ store/sqlite
+//!                 └▶ shelf: seals what is kept ─▶ `DossierStore` ─▶ store/sqlite, store/postgres
 //! ```
 //!
 //! A base that hangs, fails, panics or answers nonsense costs its own section. What a section or a dossier becomes is
@@ -41,5 +41,6 @@ pub use api::routes;
 pub use service::Dossiers;
 pub use settings::{OpenError, Settings};
 pub use store::{
-    Blinded, DossierStore, Filter, Known, NewRow, Row, SealBody, Written, sqlite::SqliteDossiers,
+    Blinded, DossierStore, Filter, Known, NewRow, Row, SealBody, Written, postgres::PostgresDossiers,
+    sqlite::SqliteDossiers,
 };

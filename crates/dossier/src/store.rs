@@ -1,5 +1,6 @@
 //! What an engine has to do. It sees sealed bytes and blind indexes only.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 #[cfg(test)]
@@ -12,6 +13,9 @@ use ficha_seal::BlindIndex;
 use jiff::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// How long a key is remembered: a day, as the draft suggests, in milliseconds.
+const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Makes the sealed body of a dossier, once its number is known. May be called again when an engine has to repeat the
 /// transaction.
@@ -105,7 +109,13 @@ pub struct Filter {
     pub limit: usize,
 }
 
-/// Keeps dossiers for a time.
+/// The state of a section by its word; none where another version wrote it.
+fn read_state(word: &str) -> Option<SectionStatus> {
+    use SectionStatus::{Denied, Fresh, NotFound, Stale, Unavailable};
+    [Fresh, Stale, NotFound, Denied, Unavailable].into_iter().find(|state| state.as_str() == word)
+}
+
+/// Keeps dossiers for a time. Other processes may use the same store.
 #[async_trait]
 pub trait DossierStore: Send + Sync {
     /// Gives the next number, one more than the last ever given, and keeps the dossier with the body made for it: in

@@ -7,8 +7,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// The keys of this process. The folder is locked by the process that serves it, so no other has requests under way;
-/// and the store looks the key up again where it keeps the answer.
+/// The keys of this process. Where several share a store, two may compose for one key at once: the store looks the key
+/// up again where it keeps the answer, so one dossier is kept, and both answer it.
 #[derive(Clone, Default)]
 pub(crate) struct UnderWay(Arc<Mutex<HashSet<[u8; 16]>>>);
 

@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("events", &["contract", "domain", "http", "sqlite"]),
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "seal", "sqlite"]),
-    ("dossier", &["contract", "domain", "http", "seal", "sqlite"]),
+    ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("intake", &["contract", "domain"]),
     ("population", &["domain"]),
     ("testkit", &["contract", "domain", "engines", "http"]),

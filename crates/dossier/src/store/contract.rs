@@ -1,5 +1,6 @@
 //! The promises of [`DossierStore`], as tests that every engine passes. `suite!(make)` names them, `make` being an
-//! async function that returns a fresh store and what keeps it alive.
+//! async function that returns a fresh store, the same data opened once more as another process would, and what keeps
+//! it alive.
 
 use crate::{Blinded, DossierStore, Filter, Known, NewRow, Row, Written};
 use ficha_contract::SectionStatus;
@@ -12,16 +13,26 @@ use uuid::Uuid;
 /// The suite, on one engine.
 macro_rules! suite {
     ($make:path) => {
-        $crate::store::contract::suite!($make: what_is_kept_is_found, numbers_are_given_once_for_ever,
+        $crate::store::contract::suite!(one $make: what_is_kept_is_found, numbers_are_given_once_for_ever,
             what_has_expired_is_not_there, pages_go_from_the_newest_to_the_oldest, filters_hold_together,
             keys_replay_inside_the_transaction, equal_keys_at_once_keep_one, keys_are_forgotten_after_a_day,
             a_key_whose_dossier_is_gone_is_new, numbers_find_dossiers, the_latest_is_one_of_each_person);
+        $crate::store::contract::suite!(two $make: two_stores_give_numbers_without_gaps,
+            equal_keys_at_once_on_two_stores_keep_one, other_requests_at_once_on_two_stores_keep_one,
+            what_one_store_kept_the_other_sees);
     };
-    ($make:path: $($name:ident),*) => {$(
+    (one $make:path: $($name:ident),*) => {$(
         #[tokio::test]
         async fn $name() {
-            let (store, _alive) = $make().await;
+            let (store, _same, _alive) = $make().await;
             $crate::store::contract::$name(&store).await;
+        }
+    )*};
+    (two $make:path: $($name:ident),*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let (one, other, _alive) = $make().await;
+            $crate::store::contract::$name([std::sync::Arc::new(one), std::sync::Arc::new(other)]).await;
         }
     )*};
 }
@@ -223,4 +234,74 @@ pub(crate) async fn the_latest_is_one_of_each_person(store: &impl DossierStore) 
     assert_eq!(latest(Filter { indexes: vec![index(1)], ..shop.clone() }, false).await, [3]);
     assert!(latest(Filter { indexes: vec![index(9)], ..shop.clone() }, false).await.is_empty());
     assert!(store.latest(Filter { now: after(10), ..shop }, false).await.unwrap().is_empty());
+}
+
+type Two<S> = [Arc<S>; 2];
+
+/// What the two answer to dossiers kept at once.
+async fn at_once<S: DossierStore + 'static>(stores: &Two<S>, new: [NewRow; 2]) -> [Written; 2] {
+    let [one, other] = new;
+    let [first, second] = stores.clone();
+    let (one, other) = (
+        tokio::spawn(async move { first.keep(one).await }),
+        tokio::spawn(async move { second.keep(other).await }),
+    );
+    [one.await.unwrap().unwrap(), other.await.unwrap().unwrap()]
+}
+
+/// Some of them fail: their ids are there already.
+pub(crate) async fn two_stores_give_numbers_without_gaps<S: DossierStore + 'static>(stores: Two<S>) {
+    let tasks: Vec<_> = (0..60)
+        .map(|task| {
+            let store = stores[task % 2].clone();
+            let id = if task % 3 == 2 { 0 } else { task as u128 + 1 };
+            tokio::spawn(async move { store.keep(new(id)).await.ok() })
+        })
+        .collect();
+    let mut given = Vec::new();
+    for task in tasks {
+        if let Some(Written::Kept(number)) = task.await.unwrap() {
+            given.push(number);
+        }
+    }
+    given.sort_unstable();
+    assert_eq!(given, (1..=41).collect::<Vec<_>>(), "of twenty equal ids one was kept");
+    let listed: Vec<u64> = stores[1].list(all(start())).await.unwrap().iter().map(|row| row.number).collect();
+    assert_eq!(listed, (1..=41).rev().collect::<Vec<_>>());
+}
+
+pub(crate) async fn equal_keys_at_once_on_two_stores_keep_one<S: DossierStore + 'static>(stores: Two<S>) {
+    for round in 1..=20 {
+        let key = Blinded { key: [round; 16], request: [1; 16] };
+        let ids = [u128::from(round) * 2, u128::from(round) * 2 + 1];
+        let keyed = ids.map(|id| NewRow { idempotency: Some(key.clone()), ..new(id) });
+        let mut both = at_once(&stores, keyed).await;
+        let first = Uuid::from_u128(ids[usize::from(matches!(both[0], Written::Before(_)))]);
+        both.sort_by_key(|written| matches!(written, Written::Before(_)));
+        assert_eq!(both, [Written::Kept(round.into()), Written::Before(first)], "the other took no number");
+        assert_eq!(stores[1].recall(key, start()).await.unwrap(), Known::Dossier(first));
+    }
+}
+
+/// Also where the key was another's before, whose dossier has expired.
+pub(crate) async fn other_requests_at_once_on_two_stores_keep_one<S: DossierStore + 'static>(stores: Two<S>) {
+    for round in 1..=20 {
+        let keyed = |id: u128, request| NewRow {
+            idempotency: Some(Blinded { key: [round; 16], request: [request; 16] }),
+            ..new(u128::from(round) * 10 + id)
+        };
+        stores[0].keep(keyed(0, 1)).await.unwrap();
+        let both = at_once(&stores, [later(keyed(1, 2), 25), later(keyed(2, 3), 25)]).await;
+        assert!(both.contains(&Written::Kept(u64::from(round) * 2)), "{both:?}");
+        assert!(both.contains(&Written::OtherRequest), "{both:?}");
+    }
+}
+
+pub(crate) async fn what_one_store_kept_the_other_sees<S: DossierStore + 'static>([one, other]: Two<S>) {
+    assert_eq!(one.keep(keyed(7, 1)).await.unwrap(), Written::Kept(1));
+    let (row, _) = other.find(Uuid::from_u128(7), start()).await.unwrap().unwrap();
+    assert_eq!(other.list(all(start())).await.unwrap(), [row]);
+    assert_eq!(other.keep(keyed(8, 1)).await.unwrap(), Written::Before(Uuid::from_u128(7)));
+    assert_eq!(other.keep(new(8)).await.unwrap(), Written::Kept(2));
+    assert!(one.find_by_number(2, start()).await.unwrap().is_some());
 }

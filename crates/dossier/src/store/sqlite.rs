@@ -1,5 +1,6 @@
 //! Dossiers in a SQLite file.
 
+use super::IDEMPOTENCY_LIFE_MS;
 use crate::{Blinded, DossierStore, Filter, Known, NewRow, Row, Written};
 use async_trait::async_trait;
 use ficha_contract::{SectionStatus, StoreError};
@@ -38,8 +39,6 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 const COLUMNS: &str = "id, number, client, person, purpose, composed_at, complete, debts, score, events";
-/// A day, as the draft suggests, in milliseconds.
-const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 /// A list walks an index; a filter that is rarely met may make it walk far.
 const LIST_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -256,10 +255,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 }
 
 fn read_state(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<SectionStatus> {
-    use SectionStatus::{Denied, Fresh, NotFound, Stale, Unavailable};
-    let word = row.get_ref(column)?.as_str()?;
-    let states = [Fresh, Stale, NotFound, Denied, Unavailable];
-    states.into_iter().find(|state| state.as_str() == word).ok_or_else(|| unknown(column))
+    super::read_state(row.get_ref(column)?.as_str()?).ok_or_else(|| unknown(column))
 }
 
 /// A word that this version does not know.
@@ -272,20 +268,22 @@ mod tests {
     use super::*;
     use ficha_seal::{FileKeys, Keyring};
 
-    /// A store with the folder that it lives in.
-    async fn store() -> (SqliteDossiers, tempfile::TempDir) {
+    /// A store, opened twice, with the folder that it lives in.
+    async fn store() -> (SqliteDossiers, SqliteDossiers, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let keys = FileKeys::at(&dir.path().join("root.key"));
         keys.create(&crate::store::contract::world()).unwrap();
         let vault = Keyring::open(&keys).unwrap().vault("test");
-        (SqliteDossiers::open(&dir.path().join("dossier.sqlite"), &vault).await.unwrap(), dir)
+        let path = dir.path().join("dossier.sqlite");
+        let open = async || SqliteDossiers::open(&path, &vault).await.unwrap();
+        (open().await, open().await, dir)
     }
 
     crate::store::contract::suite!(store);
 
     #[tokio::test]
     async fn expired_rows_leave_the_file_a_few_at_a_time() {
-        let (store, _dir) = store().await;
+        let (store, _same, _dir) = store().await;
         crate::store::contract::keep_many(&store, 40).await;
         let count = || {
             let count = |connection: &Connection| {
