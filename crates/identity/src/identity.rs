@@ -42,20 +42,25 @@ impl Identity {
         world: World,
         settings: IdentitySettings,
     ) -> Result<Self, IdentityError> {
+        // Before there is a file.
         let settings = settings.checked()?;
         let vault = keyring.vault("identity");
         let store = SqliteIdentity::open(dir, &vault).await?;
         Self::over(Arc::new(store), vault, world, settings).await
     }
 
-    /// Identity over this store; the settings are checked.
-    pub(crate) async fn over(
+    /// Identity over any store; a new one gets its first signing key. The vault is the one whose fingerprints the store
+    /// was checked with: `keyring.vault("identity")`.
+    ///
+    /// # Errors
+    /// A setting that makes no sense; the store; a signing key that does not open.
+    pub async fn over(
         store: Arc<dyn IdentityStore>,
         vault: Vault,
         world: World,
         settings: IdentitySettings,
     ) -> Result<Self, IdentityError> {
-        let settings = Arc::new(settings);
+        let settings = Arc::new(settings.checked()?);
         let keys = Arc::new(Keys::open(store.clone(), vault, world.clone(), settings.clone()).await?);
         let revocations = Arc::new(Revocations::of(store.clone()));
         revocations.refresh(world.now()).await?;

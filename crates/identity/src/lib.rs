@@ -7,8 +7,8 @@
 //!   what it signed, `authenticator` says whether it is who it says, `failures` slows those who are not.
 //! - `keys` publishes, rotates and signs; `token` says what is in a token (RFC 9068); [`Verifier`] believes it,
 //!   `revocations` takes it back.
-//! - [`IdentityStore`] keeps it all; [`SqliteIdentity`] is the one store today. Private keys are sealed there, of
-//!   secrets only hashes are kept.
+//! - [`IdentityStore`] keeps it all: [`SqliteIdentity`] in a file, [`PostgresIdentity`] where several processes share
+//!   it. Private keys are sealed there, of secrets only hashes are kept.
 //!
 //! # To add a way for clients to authenticate
 //! A variant of `issuer::credentials::Credentials` and where it is read; a variant of [`Credential`], its column and
@@ -20,7 +20,7 @@
 //! one goes when its last token has expired. Every process reads the keys anew within seconds.
 //!
 //! # To add a store
-//! Implement [`IdentityStore`]; `identity_store_suite!(…)` in its tests is what it promises.
+//! Implement [`IdentityStore`]; `identity_store_suite!(…)` in its tests is what it promises. Only the wiring chooses.
 
 mod api;
 mod client;
@@ -40,5 +40,7 @@ pub use client::{Client, Credential, NewClient, Secret, SecretHash};
 pub use error::IdentityError;
 pub use identity::Identity;
 pub use settings::{AUDIENCE, IdentitySettings, TOKEN_LIFE_MAX_S, TokenAlgorithm};
-pub use store::{IdentityStore, Revocation, Revoked, StoredKey, sqlite::SqliteIdentity};
+pub use store::{
+    IdentityStore, Revocation, Revoked, StoredKey, postgres::PostgresIdentity, sqlite::SqliteIdentity,
+};
 pub use token::{Minted, verifier::Verifier};

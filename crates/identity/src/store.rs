@@ -1,5 +1,7 @@
 //! What identity keeps.
 
+pub(crate) mod postgres;
+mod rate;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("score", &["contract", "domain", "http", "people"]),
     ("events", &["contract", "domain", "http", "sqlite"]),
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
-    ("identity", &["contract", "domain", "http", "seal", "sqlite"]),
+    ("identity", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("intake", &["contract", "domain"]),
     ("population", &["domain"]),

@@ -216,7 +216,17 @@ impl IdentityStore for SqliteIdentity {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing;
+    use super::*;
+    use crate::testing::KEYRING;
+    use tempfile::TempDir;
 
-    crate::store::suite::identity_store_suite!(testing::TestStore::new().await);
+    /// A store, opened twice, with the folder that it lives in.
+    async fn store() -> (SqliteIdentity, SqliteIdentity, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = KEYRING.vault("identity");
+        let open = async || SqliteIdentity::open(dir.path(), &vault).await.unwrap();
+        (open().await, open().await, dir)
+    }
+
+    crate::store::suite::identity_store_suite!(store);
 }

@@ -1,16 +1,19 @@
 //! What every store of identity promises, one named test per promise. A store's tests are one line:
-//! `identity_store_suite!(make what derefs to the store)`.
+//! `identity_store_suite!(make)`, `make` being an async function that returns a fresh store, the same data opened once
+//! more as another process would, and what keeps it alive.
 
 use super::{IdentityStore, Revoked, StoredKey};
 use crate::{Client, Credential, TokenAlgorithm, testing};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
 use jiff::{Timestamp, ToSpan};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 macro_rules! identity_store_suite {
-    ($store:expr) => {
-        crate::store::suite::identity_store_suite!($store;
+    ($make:path) => {
+        crate::store::suite::identity_store_suite!(one $make;
             clients_read_back_as_they_were_kept,
             clients_are_listed_the_oldest_first,
             a_revoked_client_stays_and_its_tokens_are_revoked,
@@ -21,12 +24,26 @@ macro_rules! identity_store_suite {
             revocations_are_purged_but_their_numbers_never_used_again,
             an_assertion_is_used_once_per_client,
         );
+        crate::store::suite::identity_store_suite!(two $make;
+            what_one_process_wrote_another_sees,
+            only_one_first_key_is_kept_of_two_processes,
+            of_keys_added_at_once_the_last_has_no_end,
+            a_poller_misses_no_revocation,
+            an_assertion_is_used_once_by_two_processes,
+        );
     };
-    ($store:expr; $($promise:ident),+ $(,)?) => {
+    (one $make:path; $($promise:ident),+ $(,)?) => {
         $(#[tokio::test]
         async fn $promise() {
-            let store = $store;
-            crate::store::suite::$promise(&*store).await;
+            let (store, _same, _alive) = $make().await;
+            crate::store::suite::$promise(&store).await;
+        })+
+    };
+    (two $make:path; $($promise:ident),+ $(,)?) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            let (one, other, _alive) = $make().await;
+            crate::store::suite::$promise([std::sync::Arc::new(one), std::sync::Arc::new(other)]).await;
         })+
     };
 }
@@ -67,6 +84,7 @@ pub(crate) async fn clients_read_back_as_they_were_kept(store: &impl IdentitySto
         assert_eq!(store.client(&client.id).await.unwrap(), Some(client));
     }
     assert_eq!(store.client("nobody").await.unwrap(), None);
+    assert_eq!(store.client("no\0body").await.unwrap(), None, "whatever a request says");
 }
 
 pub(crate) async fn clients_are_listed_the_oldest_first(store: &impl IdentityStore) {
@@ -89,6 +107,7 @@ pub(crate) async fn a_revoked_client_stays_and_its_tokens_are_revoked(store: &im
     assert_eq!(revocations.len(), 1);
     assert_eq!((&revocations[0].revoked, revocations[0].until), (&Revoked::Client(client.id), at(900)));
     assert!(!store.revoke_client("nobody", at(1), at(900)).await.unwrap());
+    assert!(!store.revoke_client("no\0body", at(1), at(900)).await.unwrap());
     assert_eq!(store.revocations(0, 10).await.unwrap().len(), 1);
 }
 
@@ -145,4 +164,104 @@ pub(crate) async fn an_assertion_is_used_once_per_client(store: &impl IdentitySt
     assert!(store.use_assertion("b", [1; 32], at(0), at(100)).await.unwrap(), "ids are each client's own");
     assert!(store.use_assertion("a", [2; 32], at(0), at(100)).await.unwrap());
     assert!(store.use_assertion("a", [1; 32], at(101), at(200)).await.unwrap(), "purged once expired");
+}
+
+type Two<S> = [Arc<S>; 2];
+
+pub(crate) async fn what_one_process_wrote_another_sees<S: IdentityStore>([one, other]: Two<S>) {
+    let client = client(&testing::world().world, "x");
+    one.add_client(client.clone()).await.unwrap();
+    assert_eq!(other.client(&client.id).await.unwrap(), Some(client.clone()));
+    assert!(other.revoke_client(&client.id, at(1), at(900)).await.unwrap());
+    assert_eq!(one.client(&client.id).await.unwrap().unwrap().revoked_at, Some(at(1)));
+    assert_eq!(one.revocations(0, 10).await.unwrap(), other.revocations(0, 10).await.unwrap());
+    assert!(one.add_first_key(key("a", at(0))).await.unwrap());
+    assert!(!other.add_first_key(key("b", at(0))).await.unwrap());
+    assert_eq!(other.keys().await.unwrap(), [key("a", at(0))]);
+    assert!(one.use_assertion("a", [1; 32], at(0), at(100)).await.unwrap());
+    assert!(!other.use_assertion("a", [1; 32], at(0), at(100)).await.unwrap());
+}
+
+pub(crate) async fn only_one_first_key_is_kept_of_two_processes<S: IdentityStore + 'static>(stores: Two<S>) {
+    let adding: JoinSet<_> = (0..8)
+        .map(|which| {
+            let store = stores[which % 2].clone();
+            async move { store.add_first_key(key(&format!("{which}"), at(0))).await.unwrap() }
+        })
+        .collect();
+    assert_eq!(adding.join_all().await.into_iter().filter(|kept| *kept).count(), 1);
+    assert_eq!(stores[0].keys().await.unwrap().len(), 1);
+}
+
+pub(crate) async fn of_keys_added_at_once_the_last_has_no_end<S: IdentityStore + 'static>(stores: Two<S>) {
+    let adding: JoinSet<_> = (0..8)
+        .map(|which| {
+            let store = stores[which % 2].clone();
+            async move { store.add_key(key(&format!("{which}"), at(0)), at(5000), at(0)).await.unwrap() }
+        })
+        .collect();
+    adding.join_all().await;
+    let keys = stores[1].keys().await.unwrap();
+    assert_eq!(keys.len(), 8, "none is lost");
+    assert_eq!(keys.iter().filter(|key| key.retires_at.is_none()).count(), 1);
+}
+
+/// Whoever goes on from the last one that he saw.
+pub(crate) async fn a_poller_misses_no_revocation<S: IdentityStore + 'static>(stores: Two<S>) {
+    const EACH: u128 = 40;
+    let mut revoking: JoinSet<_> = (0..8)
+        .map(|who| {
+            let store = stores[who % 2].clone();
+            async move {
+                for one in 0..EACH {
+                    let id = Uuid::from_u128(who as u128 * EACH + one);
+                    store.revoke_token(id, at(0), at(100)).await.unwrap();
+                }
+            }
+        })
+        .collect();
+    let (clients, world) = (stores[0].clone(), testing::world().world);
+    revoking.spawn(async move {
+        for _ in 0..EACH {
+            let client = client(&world, "x");
+            clients.add_client(client.clone()).await.unwrap();
+            assert!(clients.revoke_client(&client.id, at(0), at(100)).await.unwrap());
+        }
+    });
+    let (mut last, mut seen) = (0, Vec::new());
+    loop {
+        let was_done = revoking.is_empty();
+        while let Some(done) = revoking.try_join_next() {
+            done.unwrap();
+        }
+        let page = stores[1].revocations(last, 3).await.unwrap();
+        last = page.last().map_or(last, |revocation| revocation.number);
+        if was_done && page.is_empty() {
+            break;
+        }
+        seen.extend(page.into_iter().map(|revocation| revocation.revoked));
+    }
+    let tokens: BTreeSet<_> = seen
+        .iter()
+        .filter_map(|revoked| if let Revoked::Token(id) = revoked { Some(id) } else { None })
+        .collect();
+    assert_eq!((seen.len(), tokens.len()), (9 * EACH as usize, 8 * EACH as usize));
+}
+
+/// Also where it was used before, so long ago that it is new.
+pub(crate) async fn an_assertion_is_used_once_by_two_processes<S: IdentityStore + 'static>(stores: Two<S>) {
+    for round in 0..20 {
+        for now in [at(0), at(101)] {
+            let using: JoinSet<_> =
+                (0..4)
+                    .map(|which| {
+                        let store = stores[which % 2].clone();
+                        async move {
+                            store.use_assertion("a", [round; 32], now, now + 100.seconds()).await.unwrap()
+                        }
+                    })
+                    .collect();
+            assert_eq!(using.join_all().await.into_iter().filter(|used| *used).count(), 1);
+        }
+    }
 }

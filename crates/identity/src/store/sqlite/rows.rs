@@ -1,15 +1,12 @@
 //! Rows to values and back.
 
 use super::{Revocation, Revoked, StoredKey};
-use crate::{Client, Credential, SecretHash};
-use ficha_contract::RateLimit;
+use crate::{Client, Credential, SecretHash, store::rate};
 use ficha_domain::Purpose;
 use jiff::Timestamp;
 use rusqlite::{Connection, Error, Row, params, types::Type};
 use std::str::FromStr;
 use uuid::Uuid;
-
-const RATE_UNLIMITED: i64 = -1;
 
 pub(super) fn insert_client(connection: &Connection, client: &Client) -> rusqlite::Result<()> {
     let (secret, jwks) = match &client.credential {
@@ -23,7 +20,7 @@ pub(super) fn insert_client(connection: &Connection, client: &Client) -> rusqlit
             client.name,
             client.scopes.to_string(),
             client.default_purpose.map(Purpose::as_str),
-            rate_to_sql(client.rate_limit),
+            rate::to_sql(client.rate_limit),
             secret,
             jwks,
             client.created_at.as_millisecond(),
@@ -39,7 +36,7 @@ pub(super) fn client(row: &Row<'_>) -> rusqlite::Result<Client> {
         name: row.get("name")?,
         scopes: word(&row.get::<_, String>("scopes")?)?,
         default_purpose: purpose.as_deref().map(word).transpose()?,
-        rate_limit: rate_from_sql(row.get("rate")?),
+        rate_limit: rate::from_sql(row.get("rate")?),
         credential: credential(row)?,
         created_at: instant(row.get("created_at")?)?,
         revoked_at: row.get::<_, Option<i64>>("revoked_at")?.map(instant).transpose()?,
@@ -88,23 +85,6 @@ pub(super) fn revocation(row: &Row<'_>) -> rusqlite::Result<Revocation> {
         None => Revoked::Client(row.get("client")?),
     };
     Ok(Revocation { number: row.get("number")?, revoked, until: instant(row.get("until")?)? })
-}
-
-fn rate_to_sql(rate: RateLimit) -> Option<i64> {
-    match rate {
-        RateLimit::Default => None,
-        RateLimit::Unlimited => Some(RATE_UNLIMITED),
-        RateLimit::PerMinute(requests) => Some(requests.into()),
-    }
-}
-
-fn rate_from_sql(rate: Option<i64>) -> RateLimit {
-    match rate {
-        None => RateLimit::Default,
-        Some(RATE_UNLIMITED) => RateLimit::Unlimited,
-        // Out of range only when another hand wrote it: then as little as can be.
-        Some(requests) => RateLimit::PerMinute(u32::try_from(requests).unwrap_or_default()),
-    }
 }
 
 /// A word of a closed list; another one was written by a newer version or another hand.
