@@ -8,7 +8,7 @@ use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
 use jiff::{Timestamp, ToSpan};
 use std::{collections::BTreeSet, sync::Arc};
-use tokio::task::JoinSet;
+use tokio::{sync::Barrier, task::JoinSet};
 use uuid::Uuid;
 
 macro_rules! identity_store_suite {
@@ -182,25 +182,43 @@ pub(crate) async fn what_one_process_wrote_another_sees<S: IdentityStore>([one, 
     assert!(!other.use_assertion("a", [1; 32], at(0), at(100)).await.unwrap());
 }
 
-pub(crate) async fn only_one_first_key_is_kept_of_two_processes<S: IdentityStore + 'static>(stores: Two<S>) {
-    let adding: JoinSet<_> = (0..8)
+/// What eight tasks, of two processes in turn, are answered when they ask in the same moment.
+async fn at_once<S, A, F>(stores: &Two<S>, ask: impl Fn(Arc<S>, usize) -> F) -> Vec<A>
+where
+    S: IdentityStore + 'static,
+    A: Send + 'static,
+    F: Future<Output = A> + Send + 'static,
+{
+    let ready = Arc::new(Barrier::new(8));
+    let asking: JoinSet<_> = (0..8)
         .map(|which| {
-            let store = stores[which % 2].clone();
-            async move { store.add_first_key(key(&format!("{which}"), at(0))).await.unwrap() }
+            let (store, ready) = (stores[which % 2].clone(), ready.clone());
+            let asked = ask(store.clone(), which);
+            async move {
+                // Each has its connection then.
+                store.keys().await.unwrap();
+                ready.wait().await;
+                asked.await
+            }
         })
         .collect();
-    assert_eq!(adding.join_all().await.into_iter().filter(|kept| *kept).count(), 1);
+    asking.join_all().await
+}
+
+pub(crate) async fn only_one_first_key_is_kept_of_two_processes<S: IdentityStore + 'static>(stores: Two<S>) {
+    let add = |store: Arc<S>, which| async move {
+        store.add_first_key(key(&format!("{which}"), at(0))).await.unwrap()
+    };
+    let kept = at_once(&stores, add).await;
+    assert_eq!(kept.into_iter().filter(|kept| *kept).count(), 1);
     assert_eq!(stores[0].keys().await.unwrap().len(), 1);
 }
 
 pub(crate) async fn of_keys_added_at_once_the_last_has_no_end<S: IdentityStore + 'static>(stores: Two<S>) {
-    let adding: JoinSet<_> = (0..8)
-        .map(|which| {
-            let store = stores[which % 2].clone();
-            async move { store.add_key(key(&format!("{which}"), at(0)), at(5000), at(0)).await.unwrap() }
-        })
-        .collect();
-    adding.join_all().await;
+    let add = |store: Arc<S>, which| async move {
+        store.add_key(key(&format!("{which}"), at(0)), at(5000), at(0)).await.unwrap();
+    };
+    at_once(&stores, add).await;
     let keys = stores[1].keys().await.unwrap();
     assert_eq!(keys.len(), 8, "none is lost");
     assert_eq!(keys.iter().filter(|key| key.retires_at.is_none()).count(), 1);
@@ -252,16 +270,11 @@ pub(crate) async fn a_poller_misses_no_revocation<S: IdentityStore + 'static>(st
 pub(crate) async fn an_assertion_is_used_once_by_two_processes<S: IdentityStore + 'static>(stores: Two<S>) {
     for round in 0..20 {
         for now in [at(0), at(101)] {
-            let using: JoinSet<_> =
-                (0..4)
-                    .map(|which| {
-                        let store = stores[which % 2].clone();
-                        async move {
-                            store.use_assertion("a", [round; 32], now, now + 100.seconds()).await.unwrap()
-                        }
-                    })
-                    .collect();
-            assert_eq!(using.join_all().await.into_iter().filter(|used| *used).count(), 1);
+            let using = |store: Arc<S>, _| async move {
+                store.use_assertion("a", [round; 32], now, now + 100.seconds()).await.unwrap()
+            };
+            let used = at_once(&stores, using).await;
+            assert_eq!(used.into_iter().filter(|used| *used).count(), 1);
         }
     }
 }

@@ -97,3 +97,16 @@ async fn two_processes_begin_at_once() {
     world.advance(11);
     assert_eq!(other.published_keys().await.keys.len(), 2);
 }
+
+#[tokio::test]
+async fn an_assertion_that_has_ended_is_new_though_it_is_not_purged_yet() {
+    let (store, _same, _guard) = store().await;
+    let moment = |ms| Timestamp::from_millisecond(ms).unwrap();
+    for id in 0..40 {
+        assert!(store.use_assertion("a", [id; 32], moment(0), moment(100 + i64::from(id))).await.unwrap());
+    }
+    assert!(store.use_assertion("a", [39; 32], moment(1000), moment(2000)).await.unwrap());
+    assert!(!store.use_assertion("a", [39; 32], moment(1000), moment(2000)).await.unwrap());
+    let count = store.0.one("SELECT count(*) FROM identity.assertion", &[]).await.unwrap().unwrap();
+    assert_eq!(count.get::<_, i64>(0), 40 - 2 * 16, "a few are purged with each");
+}
