@@ -28,6 +28,7 @@ pub struct Config {
     pub events: EventsRole,
     pub dossier: DossierRole,
     pub identity: IdentityRole,
+    pub evidence: Evidence,
     pub stores: Stores,
     pub spool: Spool,
     pub limits: Limits,
@@ -71,6 +72,8 @@ pub struct EventsRole {
 pub struct DossierRole {
     pub listen: String,
     pub cpf_validation: CpfValidation,
+    pub url: StoreUrl,
+    pub url_file: String,
     pub keep_days: u32,
     pub budget_ms: u32,
 }
@@ -79,9 +82,18 @@ pub struct DossierRole {
 #[serde(deny_unknown_fields)]
 pub struct IdentityRole {
     pub listen: String,
+    pub url: StoreUrl,
+    pub url_file: String,
     pub token_life_s: u32,
     pub algorithm: String,
     pub key_lead_s: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    pub url: StoreUrl,
+    pub url_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -134,20 +146,26 @@ impl Config {
 
     /// The engine of a store.
     pub fn engine(&self, store: &str) -> Result<Engine> {
-        let (url, file) = match store {
-            "debts" => (&self.debts.url, &self.debts.url_file),
-            "score" => (&self.score.url, &self.score.url_file),
-            _ => return Ok(Engine::Sqlite),
-        };
-        Engine::of(store, url, file, &self.stores)
+        match self.place(store) {
+            Some((url, file)) => Engine::of(store, url, file, &self.stores),
+            None => Ok(Engine::Sqlite),
+        }
+    }
+
+    /// Where a store is, if it can be elsewhere: its URL, or the file that holds it.
+    fn place(&self, store: &str) -> Option<(&StoreUrl, &str)> {
+        match store {
+            "debts" => Some((&self.debts.url, &self.debts.url_file)),
+            "score" => Some((&self.score.url, &self.score.url_file)),
+            "dossier" => Some((&self.dossier.url, &self.dossier.url_file)),
+            "identity" => Some((&self.identity.url, &self.identity.url_file)),
+            "evidence" => Some((&self.evidence.url, &self.evidence.url_file)),
+            _ => None,
+        }
     }
 
     fn is_shared(&self, store: &str) -> bool {
-        match store {
-            "debts" => !(self.debts.url.is_empty() && self.debts.url_file.is_empty()),
-            "score" => !(self.score.url.is_empty() && self.score.url_file.is_empty()),
-            _ => false,
-        }
+        self.place(store).is_some_and(|(url, file)| !(url.is_empty() && file.is_empty()))
     }
 
     /// The stores that are files of the data folder.
@@ -165,6 +183,9 @@ impl Config {
     pub fn in_files(mut self) -> Self {
         (self.debts.url, self.debts.url_file) = Default::default();
         (self.score.url, self.score.url_file) = Default::default();
+        (self.dossier.url, self.dossier.url_file) = Default::default();
+        (self.identity.url, self.identity.url_file) = Default::default();
+        (self.evidence.url, self.evidence.url_file) = Default::default();
         self
     }
 
@@ -257,7 +278,7 @@ mod tests {
             ("[debts]\nurl = 'postgres://host/ficha'\nurl_file = '/x'", "debts.url_file"),
             ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
             ("[stores]\nconnections = 0", "stores.connections"),
-            ("[dossier]\nurl = 'postgres://host/ficha'", "url"),
+            ("[events]\nurl = 'postgres://host/ficha'", "url"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());

@@ -1,7 +1,7 @@
 //! **ficha**: the dossier of a CPF, from one binary.
 //!
-//! `cli` says what can be typed, `commands` does it, `wiring` puts the rooms together and is the only place that
-//! chooses an engine, `config` reads the settings, `folder` keeps everything in one place.
+//! `cli` says what can be typed, `commands` does it, `wiring` puts the rooms together, `stores` chooses their
+//! engines, `config` reads the settings, `folder` keeps everything in one place.
 //!
 //! # To add a command
 //! A variant in `cli::Command`, a module in `commands`, an arm in [`run`]. Machine output goes to stdout, people's to
@@ -16,6 +16,7 @@ mod engine;
 mod folder;
 mod load;
 mod progress;
+mod stores;
 mod wiring;
 mod world;
 
@@ -80,7 +81,7 @@ async fn run(command: Command, config: Config) -> Result<bool> {
 
 /// Shared stores are brought up to this version here and nowhere else; opening a file does it.
 async fn migrate(config: &Config, world: &ficha_domain::World) -> Result<()> {
-    wiring::migrate_shared(config).await?;
+    stores::migrate(config).await?;
     if config.shared().next().is_some() && !config.dir.is_dir() {
         return Ok(());
     }

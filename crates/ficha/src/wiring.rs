@@ -1,9 +1,9 @@
-//! Everything of one process, put together. The only place that chooses an engine.
+//! Everything of one process, put together.
 
 use crate::{
     config::{Config, DossierRole},
-    engine::Engine,
     folder::Folder,
+    stores,
 };
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
@@ -12,12 +12,12 @@ use ficha_debts::Debts;
 use ficha_domain::World;
 use ficha_dossier::Dossiers;
 use ficha_events::{Events, EventsSettings, Feed};
-use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings, SqliteStore};
+use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
 use ficha_http::{Metrics, Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
-use ficha_people::{Keeping, People, PeopleStore, PostgresPeople, SqlitePeople};
+use ficha_people::{Keeping, People};
 use ficha_score::{Scorecard, Scores};
-use ficha_seal::{Keyring, Vault};
+use ficha_seal::Keyring;
 use std::{path::Path, sync::Arc, time::Duration};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,9 +48,7 @@ impl App {
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
         // First, so that a server that is away or not migrated does not leave a folder with half of its files.
-        for name in config.shared() {
-            open_people(config, dir, name, &keyring.vault(name)).await?;
-        }
+        stores::look(config, &keyring).await?;
         // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
         let (identity, (evidence, events), debts, score) = tokio::try_join!(
             open_identity(config, dir, &keyring, world),
@@ -61,7 +59,9 @@ impl App {
         let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
         let DossierRole { keep_days, budget_ms, .. } = config.dossier;
         let settings = ficha_dossier::Settings { keep_days, budget_ms };
-        let dossiers = Dossiers::open(dir, bases, &keyring, world.clone(), settings).await?;
+        let vault = keyring.vault("dossier");
+        let store = stores::dossiers(config, dir, &vault).await?;
+        let dossiers = Dossiers::over(store, bases, vault, world.clone(), settings)?;
         let shell = Shell::new(
             world.clone(),
             identity.verifier(),
@@ -170,8 +170,8 @@ async fn open_events(
 ) -> Result<(Arc<EvidenceService>, Arc<Events>)> {
     let request_max = Duration::from_secs(config.limits.request_s);
     let spool = SpoolSettings { max_bytes: config.spool.max_bytes, request_max };
-    let store = SqliteStore::open(&dir.join("evidence.sqlite"), &keyring.vault("evidence")).await?;
-    let evidence = EvidenceService::over(Arc::new(store), &dir.join("spool"), keyring, world.clone(), spool);
+    let store = stores::evidence(config, dir, &keyring.vault("evidence")).await?;
+    let evidence = EvidenceService::over(store, &dir.join("spool"), keyring, world.clone(), spool);
     let evidence = Arc::new(evidence.await?);
     let settings = EventsSettings { zone: config.events.zone.clone() };
     let events =
@@ -179,53 +179,17 @@ async fn open_events(
     Ok((evidence, events))
 }
 
-/// The documents of base A or B, on the engine that its URL names.
-async fn open_people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> Result<Arc<dyn PeopleStore>> {
-    Ok(match config.engine(name)? {
-        Engine::Sqlite => Arc::new(SqlitePeople::open(&dir.join(format!("{name}.sqlite")), vault).await?),
-        Engine::Postgres(settings) => {
-            let store = PostgresPeople::open(&settings, name, vault).await;
-            Arc::new(store.with_context(|| format!("{name} at {settings:?}"))?)
-        }
-    })
-}
-
-/// Makes the stores that are shared, or brings them up to this version. Twice, and by several at once, is safe.
-pub async fn migrate_shared(config: &Config) -> Result<()> {
-    for name in config.shared() {
-        if let Engine::Postgres(settings) = config.engine(name)? {
-            let migrated = PostgresPeople::migrate(&settings, name).await;
-            migrated.with_context(|| format!("{name} at {settings:?}"))?;
-        }
-    }
-    Ok(())
-}
-
-/// The first of the stores that are shared which somebody has made already.
-pub async fn first_made(config: &Config, keyring: &Keyring) -> Result<Option<&'static str>> {
-    for name in config.shared() {
-        if let Engine::Postgres(settings) = config.engine(name)? {
-            match PostgresPeople::open(&settings, name, &keyring.vault(name)).await {
-                Err(ficha_postgres::Error::NotMigrated(_)) => {}
-                Ok(_) | Err(ficha_postgres::Error::WrongKey { .. }) => return Ok(Some(name)),
-                Err(error) => return Err(error).with_context(|| format!("{name} at {settings:?}")),
-            }
-        }
-    }
-    Ok(None)
-}
-
 /// Base A, also for the import, which works beside the server.
 pub async fn open_debts(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Debts> {
     let vault = keyring.vault("debts");
-    let store = open_people(config, dir, "debts", &vault).await?;
+    let store = stores::people(config, dir, "debts", &vault).await?;
     Ok(Debts::new(People::new(store, Keeping::Sealed(vault), world.clone())))
 }
 
 /// Base B, likewise.
 pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Scores> {
     let vault = keyring.vault("score");
-    let store = open_people(config, dir, "score", &vault).await?;
+    let store = stores::people(config, dir, "score", &vault).await?;
     let people = People::new(store, Keeping::Clear(vault), world.clone());
     Ok(Scores::new(people, scorecard(config)?, world.clone()))
 }
@@ -250,7 +214,9 @@ pub async fn open_identity(
         algorithm: algorithm.map_err(|()| anyhow!("identity.algorithm takes EdDSA, ES256 or RS256"))?,
         ..IdentitySettings::new(config.issuer())
     };
-    Ok(Identity::open(dir, keyring, world.clone(), settings).await?)
+    let vault = keyring.vault("identity");
+    let store = stores::identity(config, dir, &vault).await?;
+    Ok(Identity::over(store, vault, world.clone(), settings).await?)
 }
 
 fn scorecard(config: &Config) -> Result<Scorecard> {

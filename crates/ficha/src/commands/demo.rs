@@ -6,8 +6,8 @@ use crate::{
     config::Config,
     folder::{Folder, taken},
     load::{self, Feeds},
-    progress,
-    wiring::{self, App},
+    progress, stores,
+    wiring::App,
 };
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
@@ -65,11 +65,11 @@ async fn refuse_foreign(config: &Config, folder: &Folder, world: &World) -> Resu
         bail!("{} holds data that the demo did not make; take another --dir", folder.path.display());
     }
     if config.shared().next().is_some() {
-        let made = wiring::first_made(config, &folder.keys(config, world)?).await?;
+        let made = stores::first_made(config, &folder.keys(config, world)?).await?;
         if let Some(store) = made.filter(|_| !began.exists()) {
             bail!("{store}.url names a store that the demo did not make; take another database");
         }
-        wiring::migrate_shared(config).await?;
+        stores::migrate(config).await?;
     }
     folder.write_private("demo.started", b"synthetic people only\n")
 }

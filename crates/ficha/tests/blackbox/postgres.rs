@@ -15,7 +15,16 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// An installation whose bases A and B are shared.
+/// All that can be.
+const SHARED: [&str; 5] = [
+    "FICHA_DEBTS__URL",
+    "FICHA_SCORE__URL",
+    "FICHA_DOSSIER__URL",
+    "FICHA_IDENTITY__URL",
+    "FICHA_EVIDENCE__URL",
+];
+
+/// An installation whose stores are shared, but for base C.
 struct Shared {
     dir: Arc<TempDir>,
     url: String,
@@ -36,8 +45,8 @@ impl Shared {
         self.dir.path().join("root.key")
     }
 
-    fn settings(&self) -> [(&str, &str); 2] {
-        [("FICHA_DEBTS__URL", &self.url), ("FICHA_SCORE__URL", &self.url)]
+    fn settings(&self) -> [(&str, &str); 5] {
+        SHARED.map(|store| (store, self.url.as_str()))
     }
 
     fn run(&self, args: &[&str]) -> Output {
