@@ -70,7 +70,7 @@ impl PeopleStore for SqlitePeople {
             let outcomes = changes.iter().map(|change| {
                 let current =
                     if all_new { None } else { find(connection, &change.indexes).map_err(store)? };
-                apply(connection, change, current, &mut given)
+                apply(connection, change, current.as_ref(), &mut given)
             });
             let outcomes = outcomes.collect::<Result<_, _>>()?;
             given.note().map_err(store)?;
@@ -147,7 +147,7 @@ fn are_all_new(connection: &Connection, changes: &[Change]) -> rusqlite::Result<
 fn apply(
     connection: &Connection,
     change: &Change,
-    current: Option<Row>,
+    current: Option<&Row>,
     given: &mut Given<'_>,
 ) -> Result<Outcome, Problem> {
     if let Some(key) = &change.idempotency {
@@ -160,9 +160,9 @@ fn apply(
         }
     }
     let slot = Slot {
-        id: current.as_ref().map_or_else(|| given.people.next(), |row| Ok(row.id)).map_err(store)?,
-        version: current.as_ref().map_or(1, |row| row.version + 1),
-        current: current.as_ref(),
+        id: current.map_or_else(|| given.people.next(), |row| Ok(row.id)).map_err(store)?,
+        version: current.map_or(1, |row| row.version + 1),
+        current,
     };
     let verdict = (change.decide)(&slot, given)?;
     let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;

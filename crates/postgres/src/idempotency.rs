@@ -44,8 +44,9 @@ impl Idempotency {
                 ON CONFLICT (key) DO UPDATE SET request = $2, reply = $3, at = $4 WHERE kept.at < $5"
             ),
             forget: format!(
-                "DELETE FROM {table} WHERE key IN
-                (SELECT key FROM {table} WHERE at < $1 ORDER BY at LIMIT 16 FOR UPDATE SKIP LOCKED)"
+                "WITH old AS MATERIALIZED
+                    (SELECT key FROM {table} WHERE at < $1 ORDER BY at LIMIT 16 FOR UPDATE SKIP LOCKED)
+                DELETE FROM {table} WHERE key IN (SELECT key FROM old)"
             ),
         }
     }
