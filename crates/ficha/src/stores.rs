@@ -78,7 +78,7 @@ pub async fn first_made(config: &Config, keyring: &Keyring) -> Result<Option<&'s
     Ok(None)
 }
 
-async fn open(name: &str, at: &Settings, keyring: &Keyring) -> Result<(), Error> {
+async fn open(name: &'static str, at: &Settings, keyring: &Keyring) -> Result<(), Error> {
     let vault = keyring.vault(name);
     match name {
         "dossier" => PostgresDossiers::open(at, &vault).await.map(drop),

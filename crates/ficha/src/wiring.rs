@@ -171,8 +171,8 @@ async fn open_events(
     let request_max = Duration::from_secs(config.limits.request_s);
     let spool = SpoolSettings { max_bytes: config.spool.max_bytes, request_max };
     let store = stores::evidence(config, dir, &keyring.vault("evidence")).await?;
-    let evidence = EvidenceService::over(store, &dir.join("spool"), keyring, world.clone(), spool);
-    let evidence = Arc::new(evidence.await?);
+    let folder = dir.join("spool");
+    let evidence = Arc::new(EvidenceService::over(store, &folder, keyring, world.clone(), spool).await?);
     let settings = EventsSettings { zone: config.events.zone.clone() };
     let events =
         Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;

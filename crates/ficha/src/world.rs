@@ -33,9 +33,9 @@ impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         // Keys and what else is long do not lie about.
         if buffer.len() > BLOCK / 16 {
-            from_kernel(buffer)
+            from_kernel(buffer);
         } else {
-            AHEAD.with_borrow_mut(|ahead| ahead.give(buffer))
+            AHEAD.with_borrow_mut(|ahead| ahead.give(buffer));
         }
     }
 }
