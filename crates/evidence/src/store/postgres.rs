@@ -149,7 +149,14 @@ impl PostgresStore {
             store.check_keys(&self.keys).await?;
             Ok(store)
         };
-        self.store.get_or_try_init(open).await
+        let opened = self.store.get_or_try_init(open).await;
+        if let Err(error) = &opened
+            && !is_away(error)
+        {
+            // Waiting does not mend it. Said each time: the mover only says that something is wrong.
+            tracing::error!(%error, "the store of consultations cannot be used");
+        }
+        opened
     }
 
     /// The store for those who do not wait: the mover is the one who opens it.

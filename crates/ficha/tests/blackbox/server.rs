@@ -18,6 +18,7 @@ pub const OTHER_CPF: &str = "12345678909";
 pub struct Server {
     process: Child,
     pub dir: Arc<tempfile::TempDir>,
+    settings: Vec<(String, String)>,
     pub url: String,
     /// The roles' own listeners: role, URL.
     roles: Vec<(String, String)>,
@@ -85,7 +86,8 @@ impl Server {
             }
         });
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { process, dir, url, roles, http, log }
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { process, dir, settings, url, roles, http, log }
     }
 
     /// Starts one whose roles have listeners of their own, too.
@@ -103,9 +105,11 @@ impl Server {
         format!("{url}{path}")
     }
 
-    /// Runs another `ficha` command on the same folder.
+    /// Runs another `ficha` command on the same folder, with the same settings.
     pub fn run(&self, args: &[&str]) -> Output {
-        command(self.dir.path()).env("FICHA_PUBLIC_URL", "https://ficha.test").args(args).output().unwrap()
+        let mut command = command(self.dir.path());
+        command.env("FICHA_PUBLIC_URL", "https://ficha.test").envs(self.settings.iter().cloned());
+        command.args(args).output().unwrap()
     }
 
     /// Registers a client.

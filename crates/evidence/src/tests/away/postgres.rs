@@ -60,7 +60,9 @@ async fn answers_go_on_to_the_bound_and_are_moved_when_it_is_back() {
         assert!(service.last(person(0)).await.is_err(), "{way:?}: others may have asked since");
         let begun = Instant::now();
         assert!(service.last(person(0)).await.is_err());
-        assert!(begun.elapsed() < Duration::from_millis(100), "{way:?}: it is known to be away");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{way:?}: it is known to be away");
+        // One that hangs is tried for longer than a test may take.
+        wait_for(|| way == Way::Hanging || service.figures().moves_failed > 0).await;
         proxy.set(Way::Open);
         wait_for(|| service.figures().backlog_records == 0).await;
         assert_eq!(service.figures().gate, Gate::Open, "{way:?}: by itself");
@@ -70,7 +72,6 @@ async fn answers_go_on_to_the_bound_and_are_moved_when_it_is_back() {
     }
     service.close().await.unwrap();
     assert_eq!(kept_in(&url).await, (0..service.figures().records).collect::<Vec<_>>());
-    assert!(service.figures().moves_failed > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
