@@ -1,0 +1,1 @@
+//! MongoDB as ficha uses it (begun).
