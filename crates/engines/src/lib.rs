@@ -11,19 +11,23 @@
 //! and its data removed. It listens on the loopback only, but asks nobody there for a password.
 //!
 //! # To add an engine
-//! One module beside [`postgres`], with `URL` (the variable in which tests find its address), `obtain` and `start`:
-//! a `Cluster` to run in, a command, and what tells that it is ready. Finding and installing differ from engine to
-//! engine, so there is no trait; what they share are `cache`, `maven`, `user`, `folder` and `leash`. Then one line in
-//! `for_tests`, in `xtask/src/engines.rs`. Tests that need it are in modules of the engine's name, by which they are
-//! left out where it cannot be had.
+//! One module beside [`postgres`] and [`mongo`], with `URL` (the variable in which tests find its address), `obtain`
+//! and `start`: a folder to run in, a command, and what tells that it is ready. Finding and installing differ from
+//! engine to engine, so there is no trait; what they share are `archive`, `cache`, `user`, `folder` and `leash`. Then one
+//! line in `ENGINES`, in `xtask/src/engines/mod.rs`. Tests that need it are in modules of the engine's name, by which
+//! they are left out where it cannot be had.
 #![expect(clippy::print_stderr, reason = "who waits for an installation is told of it on the terminal")]
 
+mod archive;
 mod cache;
 mod folder;
 mod leash;
 mod maven;
+pub mod mongo;
 pub mod postgres;
 mod program;
+#[cfg(test)]
+mod testing;
 mod user;
 
 use std::env;

@@ -7,17 +7,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::leash::Running;
+use crate::leash::{Running, Start};
 use crate::program::{self, Program};
-use crate::{Durability, cache, folder, free_port, must, user};
+use crate::{Durability, cache, folder, must, user};
 
 /// The variable in which tests find the address of a server they may use.
 pub const URL: &str = "FICHA_TEST_POSTGRES_URL";
 
-const TRIES: u32 = 5;
 /// Whoever asks is this superuser.
 const USER: &str = "ficha";
 const UNSYNCED: [&str; 3] = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
@@ -37,21 +36,19 @@ pub fn obtain() -> Result<Postgres> {
 impl Postgres {
     /// Starts a server with an empty cluster of its own, and waits until it answers.
     pub fn start(&self, durability: Durability) -> Result<Running> {
-        let mut said = String::new();
-        for _ in 0..TRIES {
-            let port = free_port().context("looking for a free port")?;
+        Running::on_free_port(|port| {
             let folder = self.cluster()?;
             let command = self.command(&folder, port, durability)?;
-            let url = format!("postgres://{USER}@127.0.0.1:{port}/postgres");
-            let name = format!("PostgreSQL {}", self.program.version);
-            let mut running = Running::start(name, url, folder, &command)?;
-            if running.is_ready(|| answers(port).unwrap_or(false))? {
-                return Ok(running);
-            }
-            said = running.log();
-            ensure!(said.contains("Address already in use"), "{} did not start: {said}", running.name());
-        }
-        bail!("PostgreSQL found every port taken: {said}")
+            Ok(Start {
+                name: format!("PostgreSQL {}", self.program.version),
+                url: format!("postgres://{USER}@127.0.0.1:{port}/postgres"),
+                folder,
+                command,
+                // At this one it removes its shared memory, too.
+                ends_at: "QUIT",
+                ready: Box::new(move || answers(port).unwrap_or(false)),
+            })
+        })
     }
 
     /// A copy of the cluster that `initdb` made once: a tenth of the time.
@@ -111,13 +108,10 @@ fn answers(port: u16) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::env;
-    use std::io::{BufRead, BufReader};
-    use std::process::{Child, Stdio};
-    use std::thread;
-
     use super::*;
-    use crate::leash::{lives, pause};
+    use crate::free_port;
+    use crate::leash::lives;
+    use crate::testing::{Held, folders_of, soon};
 
     fn port_of(url: &str) -> u16 {
         url.strip_prefix("postgres://ficha@127.0.0.1:")
@@ -126,12 +120,6 @@ mod tests {
             .unwrap()
             .parse()
             .unwrap()
-    }
-
-    fn folders_of(owner: u32) -> usize {
-        let runs = fs::read_dir(folder::of_runs().unwrap()).into_iter().flatten().flatten();
-        let ours = format!("{owner}-");
-        runs.filter(|run| run.file_name().to_string_lossy().starts_with(&ours)).count()
     }
 
     /// The kernel's list of shared memory, which outlives processes: the fifth column is who made a piece.
@@ -175,47 +163,21 @@ mod tests {
         let postgres = obtain().unwrap();
         let folder = folder::make(&folder::of_runs().unwrap()).unwrap();
         let command = postgres.command(&folder, free_port().unwrap(), Durability::Unsynced).unwrap();
-        let mut running = Running::start("PostgreSQL".to_owned(), String::new(), folder, &command).unwrap();
-        assert!(!running.is_ready(|| false).unwrap());
+        let (name, url, ready) = ("PostgreSQL".to_owned(), String::new(), Box::new(|| false));
+        let start = Start { name, url, folder, command, ends_at: "QUIT", ready };
+        let mut running = Running::start(start).unwrap();
+        assert!(!running.is_ready().unwrap());
         assert!(running.log().contains("No such file or directory"), "{}", running.log());
-    }
-
-    /// Makes the test below an owner who waits to be killed.
-    const HOLD: &str = "FICHA_TEST_HOLD";
-
-    fn hold() {
-        let running = obtain().unwrap().start(Durability::Unsynced).unwrap();
-        eprintln!("{} {}", running.id(), running.url());
-        loop {
-            thread::park();
-        }
-    }
-
-    /// This program once more, and the id and the port of the server that it holds.
-    fn holder(test: &str) -> (Child, u32, u16) {
-        let mut again = Command::new(env::current_exe().unwrap());
-        again.args(["--exact", test, "--nocapture"]).env(HOLD, "1").stdout(Stdio::null());
-        let mut child = again.stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let line = said.find(|line| line.contains("postgres://")).expect("a server's address");
-        let (id, url) = line.split_once(' ').unwrap();
-        (child, id.parse().unwrap(), port_of(url))
     }
 
     #[test]
     fn nothing_is_left_when_the_owner_is_killed() {
-        if env::var_os(HOLD).is_some() {
-            hold();
-        }
-        let (mut owner, server, port) = holder("postgres::tests::nothing_is_left_when_the_owner_is_killed");
-        assert!(answers(port).unwrap() && lives(server) && folders_of(owner.id()) == 1);
-        owner.kill().unwrap();
-        owner.wait().unwrap();
-        let gone = || !lives(server) && !shared_memory_of(server) && folders_of(owner.id()) == 0;
-        let gone_soon = (0..100).any(|_| {
-            pause();
-            gone()
-        });
-        assert!(gone_soon && answers(port).is_err(), "something is left after two seconds");
+        let start = || obtain()?.start(Durability::Unsynced);
+        let mut held = Held::by("postgres::tests::nothing_is_left_when_the_owner_is_killed", start);
+        let (server, port) = (held.server, port_of(&held.url));
+        assert!(answers(port).unwrap() && lives(server) && folders_of(held.owner.id()) == 1);
+        held.kill_owner();
+        let gone = || !lives(server) && !shared_memory_of(server) && folders_of(held.owner.id()) == 0;
+        assert!(soon(gone) && answers(port).is_err(), "something is left after two seconds");
     }
 }

@@ -19,6 +19,7 @@
 
 mod client;
 mod evidence;
+pub mod mongo;
 pub mod postgres;
 pub mod proxy;
 mod shell;

@@ -10,10 +10,9 @@ use std::process::{self, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use ficha_engines::postgres;
 use serde::{Deserialize, Serialize};
 
-use super::Engines;
+use super::{ENGINES, Engines};
 use crate::server::first_line;
 use crate::{cargo, tree};
 
@@ -41,8 +40,11 @@ fn start() -> Result<Held> {
     let log = folder()?.join("log");
     let log_file = File::create(&log).with_context(|| format!("making {}", log.display()))?;
     let mut holder = Command::new(env::current_exe().context("where this program is")?);
-    // An address that `up` gave to this shell before is of one that is gone.
-    holder.args(["engines", "hold"]).env_remove(postgres::URL).process_group(0);
+    holder.args(["engines", "hold"]).process_group(0);
+    for kind in &ENGINES {
+        // An address that `up` gave to this shell before is of one that is gone.
+        holder.env_remove(kind.variable);
+    }
     let mut holder = holder.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).spawn()?;
     let output = holder.stdout.take().context("the holder has no output")?;
     if first_line(output).is_err() {

@@ -7,7 +7,7 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use ficha_engines::{Durability, Running, postgres};
+use ficha_engines::{Durability, Running, mongo, postgres};
 
 /// What follows `engines`.
 #[derive(clap::Args)]
@@ -39,14 +39,36 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     .map(|()| ExitCode::SUCCESS)
 }
 
-/// Every engine, in the order of the report.
-pub(crate) struct Engines(Vec<Engine>);
-
-struct Engine {
+/// An engine that tests need.
+struct Kind {
     name: &'static str,
     /// Tests that need it are in modules of this name; only these are left out without it.
     module: &'static str,
     variable: &'static str,
+    start: fn() -> Result<Running>,
+}
+
+/// All, in the order of the report.
+const ENGINES: [Kind; 2] = [
+    Kind {
+        name: "PostgreSQL",
+        module: "postgres",
+        variable: postgres::URL,
+        start: || postgres::obtain()?.start(Durability::Unsynced),
+    },
+    Kind {
+        name: "MongoDB",
+        module: "mongo",
+        variable: mongo::URL,
+        start: || mongo::obtain()?.start(Durability::Unsynced),
+    },
+];
+
+/// What became of each engine.
+pub(crate) struct Engines(Vec<Engine>);
+
+struct Engine {
+    kind: &'static Kind,
     had: Had,
 }
 
@@ -60,8 +82,7 @@ enum Had {
 impl Engines {
     /// Those of the environment, the others started. One that cannot be had is an error if all are needed.
     pub(crate) fn for_tests(needed: bool) -> Result<Self> {
-        let start = || postgres::obtain()?.start(Durability::Unsynced);
-        Ok(Self(vec![Engine::find("PostgreSQL", "postgres", postgres::URL, needed, start)?]))
+        Ok(Self(ENGINES.iter().map(|kind| Engine::find(kind, needed)).collect::<Result<_>>()?))
     }
 
     /// Tells a run of `cargo test` where they are, and to leave out what needs a missing one.
@@ -70,7 +91,7 @@ impl Engines {
             command.env(variable, url);
         }
         let missing = self.0.iter().filter(|engine| matches!(engine.had, Had::Missing(_)));
-        let left_out: Vec<String> = missing.map(|engine| format!("{}::", engine.module)).collect();
+        let left_out: Vec<String> = missing.map(|engine| format!("{}::", engine.kind.module)).collect();
         if !left_out.is_empty() && !command.get_args().any(|arg| arg == "--") {
             command.arg("--");
         }
@@ -79,14 +100,14 @@ impl Engines {
 
     fn started(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().filter_map(|engine| match &engine.had {
-            Had::Started(running) => Some((engine.variable, running.url())),
+            Had::Started(running) => Some((engine.kind.variable, running.url())),
             Had::Given | Had::Missing(_) => None,
         })
     }
 
     /// One line for each, after the tests' own.
     pub(crate) fn tell(&self) {
-        for Engine { name, module, variable, had } in &self.0 {
+        for Engine { kind: Kind { name, module, variable, .. }, had } in &self.0 {
             match had {
                 Had::Given => println!("engines: {name}, given by {variable}"),
                 Had::Started(running) => println!("engines: {}", running.name()),
@@ -99,13 +120,8 @@ impl Engines {
 }
 
 impl Engine {
-    fn find(
-        name: &'static str,
-        module: &'static str,
-        variable: &'static str,
-        needed: bool,
-        start: impl FnOnce() -> Result<Running>,
-    ) -> Result<Self> {
+    fn find(kind: &'static Kind, needed: bool) -> Result<Self> {
+        let Kind { name, variable, start, .. } = kind;
         let given = env::var_os(variable).is_some_and(|url| !url.is_empty());
         let had = if given { Ok(Had::Given) } else { start().map(Had::Started) };
         let had = match had {
@@ -114,7 +130,7 @@ impl Engine {
                 had.with_context(|| format!("{name} cannot be had (set {variable} if one runs elsewhere)"))?
             }
         };
-        Ok(Self { name, module, variable, had })
+        Ok(Self { kind, had })
     }
 }
 
@@ -124,8 +140,15 @@ mod tests {
 
     use super::*;
 
+    const MISSING: Kind = Kind {
+        name: "PostgreSQL",
+        module: "postgres",
+        variable: "NO_SUCH_URL",
+        start: || Err(anyhow!("no Maven")),
+    };
+
     fn missing(needed: bool) -> Result<Engine> {
-        Engine::find("PostgreSQL", "postgres", "NO_SUCH_URL", needed, || Err(anyhow!("no Maven")))
+        Engine::find(&MISSING, needed)
     }
 
     fn arguments(engine: Engine, given: &[&str]) -> String {
@@ -143,9 +166,16 @@ mod tests {
 
     #[test]
     fn one_that_the_environment_names_is_not_started() {
-        let given = Engine::find("PostgreSQL", "postgres", "PATH", true, || Err(anyhow!("started"))).unwrap();
+        const GIVEN: Kind = Kind { variable: "PATH", ..MISSING };
+        let given = Engine::find(&GIVEN, true).unwrap();
         assert!(matches!(given.had, Had::Given));
         assert_eq!(arguments(given, &["test"]), "test");
+    }
+
+    #[test]
+    fn each_engine_has_a_module_and_an_address_of_its_own() {
+        let engines = ENGINES.map(|kind| (kind.module, kind.variable));
+        assert_eq!(engines, [("postgres", "FICHA_TEST_POSTGRES_URL"), ("mongo", "FICHA_TEST_MONGODB_URL")]);
     }
 
     #[test]

@@ -6,13 +6,14 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
     ("sqlite", &[]),
     ("postgres", &[]),
-    ("people", &["contract", "domain", "postgres", "seal", "sqlite"]),
+    ("mongo", &[]),
+    ("people", &["contract", "domain", "mongo", "postgres", "seal", "sqlite"]),
     ("http", &["contract", "domain"]),
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
