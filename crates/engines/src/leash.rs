@@ -27,7 +27,7 @@ exec "$@" </dev/null 3<&- >>"$folder/log" 2>&1
 "#;
 
 const ASKED_EVERY: Duration = Duration::from_millis(20);
-const ASKED_AT_MOST: u32 = 1500;
+pub(crate) const ASKED_AT_MOST: u32 = 1500;
 /// How many ports are tried.
 const TRIES: u32 = 5;
 

@@ -4,14 +4,16 @@ mod program;
 mod wire;
 
 use std::fs;
+use std::io;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::leash::{Running, Start};
+use crate::leash::{ASKED_AT_MOST, Running, Start, pause};
 use crate::{Durability, folder, user};
 use program::Program;
+use wire::State;
 
 /// The variable in which tests find the address of a server they may use.
 pub const URL: &str = "FICHA_TEST_MONGODB_URL";
@@ -39,6 +41,26 @@ impl Mongo {
     /// # Errors
     /// What the server said.
     pub fn start(&self, durability: Durability) -> Result<Running> {
+        self.run(durability, |port| match wire::state(port)? {
+            State::New => wire::initiate(SET, &[port]).map(|()| false),
+            state => Ok(state == State::Primary),
+        })
+    }
+
+    /// Starts a set of so many, and waits until one of them takes writes.
+    ///
+    /// # Errors
+    /// What a server said.
+    pub fn start_set(&self, members: usize, durability: Durability) -> Result<Set> {
+        let start = |_| self.run(durability, |port| Ok(wire::state(port)? != State::Other));
+        let mut set = Set((0..members).map(start).collect::<Result<_>>()?);
+        let ports: Vec<u16> = set.0.iter().map(port_of).collect();
+        wire::initiate(SET, &ports).context("making a set")?;
+        set.primary()?;
+        Ok(set)
+    }
+
+    fn run(&self, durability: Durability, ready: fn(u16) -> io::Result<bool>) -> Result<Running> {
         Running::on_free_port(|port| {
             let folder = self.folder()?;
             Ok(Start {
@@ -48,7 +70,7 @@ impl Mongo {
                 folder,
                 // It leaves nothing behind but its folder, and a slower end would only write to that.
                 ends_at: "KILL",
-                ready: Box::new(move || wire::is_ready(SET, port).unwrap_or(false)),
+                ready: Box::new(move || ready(port).unwrap_or(false)),
             })
         })
     }
@@ -73,14 +95,51 @@ impl Mongo {
     }
 }
 
+/// Servers that keep the same data, of which one takes writes.
+pub struct Set(Vec<Running>);
+
+impl Set {
+    /// Where they answer; a database's name goes before the `?`.
+    pub fn url(&self, database: &str) -> String {
+        let members: Vec<String> =
+            self.0.iter().map(|member| format!("127.0.0.1:{}", port_of(member))).collect();
+        format!("mongodb://{}/{database}?replicaSet={SET}", members.join(","))
+    }
+
+    /// The one that takes writes, waited for while there is none.
+    ///
+    /// # Errors
+    /// There is none for long.
+    pub fn primary(&mut self) -> Result<&mut Running> {
+        for _ in 0..ASKED_AT_MOST {
+            let is_primary =
+                |member: &Running| wire::state(port_of(member)).is_ok_and(|state| state == State::Primary);
+            if let Some(at) = self.0.iter().position(is_primary) {
+                return Ok(&mut self.0[at]);
+            }
+            pause();
+        }
+        bail!("no member was elected")
+    }
+}
+
+fn port_of(member: &Running) -> u16 {
+    let port = member.url().trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
+    port.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::leash::lives;
     use crate::testing::{Held, folders_of, soon};
 
-    fn port_of(url: &str) -> u16 {
-        url.strip_prefix("mongodb://127.0.0.1:").unwrap().strip_suffix('/').unwrap().parse().unwrap()
+    fn takes_writes(port: u16) -> bool {
+        wire::state(port).is_ok_and(|state| state == State::Primary)
+    }
+
+    fn is_gone(port: u16) -> bool {
+        wire::state(port).is_err()
     }
 
     #[test]
@@ -101,32 +160,48 @@ mod tests {
         let (one, two) =
             (mongo.start(Durability::Unsynced).unwrap(), mongo.start(Durability::Synced).unwrap());
         assert_eq!(one.name(), format!("MongoDB {}", mongo.program.version));
-        let (first, second) = (port_of(one.url()), port_of(two.url()));
-        assert!(wire::is_ready(SET, first).unwrap() && wire::is_ready(SET, second).unwrap());
+        let (first, second) = (port_of(&one), port_of(&two));
+        assert!(takes_writes(first) && takes_writes(second));
         let id = one.id();
         drop(one);
-        assert!(wire::is_ready(SET, first).is_err() && !lives(id));
-        assert!(wire::is_ready(SET, second).unwrap());
+        assert!(is_gone(first) && !lives(id));
+        assert!(takes_writes(second));
     }
 
     #[test]
     fn a_server_that_was_killed_takes_writes_again() {
         let mut running = obtain().unwrap().start(Durability::Synced).unwrap();
-        let port = port_of(running.url());
+        let port = port_of(&running);
         running.kill().unwrap();
-        assert!(wire::is_ready(SET, port).is_err());
+        assert!(is_gone(port));
         running.restart().unwrap();
-        assert!(wire::is_ready(SET, port).unwrap());
+        assert!(takes_writes(port));
+    }
+
+    #[test]
+    fn of_three_another_one_is_elected_when_the_primary_is_killed() {
+        let mut set = obtain().unwrap().start_set(3, Durability::Unsynced).unwrap();
+        assert!(
+            set.url("d").ends_with("/d?replicaSet=rs0") && set.url("d").matches("127.0.0.1:").count() == 3
+        );
+        let first = set.primary().unwrap();
+        let id = first.id();
+        first.kill().unwrap();
+        assert!(set.primary().unwrap().id() != id);
+        let killed = set.0.iter_mut().find(|member| member.id() == id).unwrap();
+        killed.restart().unwrap();
+        assert_eq!(wire::state(port_of(killed)).unwrap(), State::Secondary);
     }
 
     #[test]
     fn nothing_is_left_when_the_owner_is_killed() {
         let start = || obtain()?.start(Durability::Unsynced);
         let mut held = Held::by("mongo::tests::nothing_is_left_when_the_owner_is_killed", start);
-        let (server, port) = (held.server, port_of(&held.url));
-        assert!(wire::is_ready(SET, port).unwrap() && lives(server) && folders_of(held.owner.id()) == 1);
+        let port = held.url.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+        let server = held.server;
+        assert!(takes_writes(port) && lives(server) && folders_of(held.owner.id()) == 1);
         held.kill_owner();
         let gone = || !lives(server) && folders_of(held.owner.id()) == 0;
-        assert!(soon(gone) && wire::is_ready(SET, port).is_err(), "something is left after two seconds");
+        assert!(soon(gone) && is_gone(port), "something is left after two seconds");
     }
 }

@@ -8,14 +8,17 @@
 //! Implement [`PeopleStore`] in a module of its own and run the suite of `contract.rs` on it; the promises are the
 //! sentences on the trait. Only the wiring chooses.
 
+mod change;
 #[cfg(test)]
 mod contract;
+mod mongo;
 mod people;
 mod postgres;
 mod reading;
 mod sqlite;
 mod store;
 
+pub use mongo::MongoPeople;
 pub use people::{Decision, Keeping, People, Person};
 pub use postgres::PostgresPeople;
 pub use sqlite::SqlitePeople;

@@ -1,13 +1,14 @@
 //! People on a PostgreSQL server that several processes share.
 
-mod change;
-
-use crate::{Change, Outcome, PeopleStore, Row, Visit};
+use crate::{
+    Change, Outcome, PeopleStore, Row, Visit,
+    change::{self, FEW, IDEMPOTENCY_LIFE_MS, Known, Passed, Place, Supply, Writes, since},
+};
 use async_trait::async_trait;
-use change::{Known, Passed, Supply, Writes};
 use ficha_contract::{Problem, StoreError};
 use ficha_postgres::{
-    Error, IDEMPOTENCY_TABLE, Idempotency, KEY_TABLE, Postgres, Repeat, Settings, Step, Stop, Transaction,
+    Error, IDEMPOTENCY_TABLE, Idempotency, KEY_TABLE, Postgres, Remembered, Repeat, Settings, Step, Stop,
+    Transaction,
 };
 use ficha_seal::{BlindIndex, Vault};
 use jiff::Timestamp;
@@ -37,10 +38,6 @@ const STEPS: &[Step] = &[
 const WALK_DEADLINE: Duration = Duration::from_secs(5);
 const CHANGE_DEADLINE: Duration = Duration::from_secs(5);
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
-/// More changes than this are decided, and sealed, on a thread of their own.
-const FEW: usize = 64;
-/// A day, as the draft suggests, in milliseconds.
-const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A base in a schema of a shared server.
 pub struct PostgresPeople {
@@ -181,12 +178,12 @@ impl PostgresPeople {
         let known = Arc::new(self.look_up(transaction, changes).await?);
         let ids = self.ids(transaction, known.missing(changes)).await?;
         let mut supply = Supply { ids, ..Supply::default() };
-        let mut passed = pass(changes, &known, &supply).await?;
+        let mut passed = change::decide(changes, &known, &supply).await.map_err(Stop::Refused)?;
         while !passed.wants.is_met_by(&supply) {
             let lacking = passed.wants.ids.saturating_sub(supply.ids.len());
             supply.ids.extend(self.ids(transaction, lacking).await?);
             supply.numbers = self.reserve(passed.wants.taken, passed.wants.numbers).await?;
-            passed = pass(changes, &known, &supply).await?;
+            passed = change::decide(changes, &known, &supply).await.map_err(Stop::Refused)?;
         }
         if passed.wants.numbers == 0 && passed.wants.taken > 0 {
             self.reserve(passed.wants.taken, 0).await?;
@@ -217,7 +214,12 @@ impl PostgresPeople {
         for change in changes {
             if let Some(blinded) = &change.idempotency {
                 let recall = self.keys.recall(transaction, &blinded.key, &blinded.request, since(change));
-                known.replies.insert(blinded.key, recall.await?);
+                let known_as = match recall.await? {
+                    Remembered::New => continue,
+                    Remembered::Reply(reply) => Outcome::Replayed(reply),
+                    Remembered::OtherRequest => Outcome::OtherRequest,
+                };
+                known.replies.insert(blinded.key, known_as);
             }
         }
         Ok(known)
@@ -250,13 +252,13 @@ impl PostgresPeople {
             let deleted = transaction.execute(&self.sql.delete, &[&writes.gone]).await?;
             complete &= deleted == writes.gone.len() as u64;
         }
-        let changed = &writes.changed;
+        let changed = Columns::of(&writes.changed);
         if !changed.places.is_empty() {
             let row: ficha_postgres::Params<'_> =
                 &[&changed.places, &changed.versions, &changed.updated, &changed.bodies];
             complete &= transaction.execute(&self.sql.update, row).await? == changed.places.len() as u64;
         }
-        let new = &writes.new;
+        let new = Columns::of(&writes.new);
         if !new.places.is_empty() {
             let row: ficha_postgres::Params<'_> =
                 &[&new.places, &new.keys, &new.ids, &new.versions, &new.updated, &new.bodies];
@@ -276,23 +278,30 @@ impl PostgresPeople {
     }
 }
 
-/// Decides: here for a few, elsewhere for many, so that requests beside a bulk load do not wait.
-async fn pass(
-    changes: &Arc<Vec<Change>>,
-    known: &Arc<Known>,
-    supply: &Supply,
-) -> Result<Passed, Stop<Problem>> {
-    if changes.len() <= FEW {
-        return change::pass(changes, known, supply).map_err(Stop::Refused);
-    }
-    let (changes, known, supply) = (changes.clone(), known.clone(), supply.clone());
-    let passing = tokio::task::spawn_blocking(move || change::pass(&changes, &known, &supply));
-    let passed = passing.await.map_err(|error| Stop::Refused(Problem::internal(error)))?;
-    passed.map_err(Stop::Refused)
+/// Rows to be written, as columns.
+#[derive(Default)]
+struct Columns<'a> {
+    places: Vec<Uuid>,
+    keys: Vec<i64>,
+    ids: Vec<i64>,
+    versions: Vec<i64>,
+    updated: Vec<i64>,
+    bodies: Vec<&'a [u8]>,
 }
 
-fn since(change: &Change) -> i64 {
-    change.now.as_millisecond() - IDEMPOTENCY_LIFE_MS
+impl<'a> Columns<'a> {
+    fn of(rows: &[(Place, &'a Row)]) -> Self {
+        let mut columns = Self::default();
+        for ((place, key), row) in rows {
+            columns.places.push(*place);
+            columns.keys.push(*key);
+            columns.ids.push(row.id);
+            columns.versions.push(row.version);
+            columns.updated.push(row.updated_at.as_millisecond());
+            columns.bodies.push(&row.body);
+        }
+        columns
+    }
 }
 
 fn read_row(row: &ficha_postgres::Row) -> Result<Row, ficha_postgres::RowError> {

@@ -92,7 +92,7 @@ pub enum Verdict {
 }
 
 /// What has happened.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was done, and this is answered.
     Done(Kind, Vec<u8>),

@@ -75,7 +75,7 @@ struct Engine {
 enum Had {
     /// The environment names one already, which the tests inherit.
     Given,
-    Started(Running),
+    Started(Box<Running>),
     Missing(anyhow::Error),
 }
 
@@ -123,7 +123,7 @@ impl Engine {
     fn find(kind: &'static Kind, needed: bool) -> Result<Self> {
         let Kind { name, variable, start, .. } = kind;
         let given = env::var_os(variable).is_some_and(|url| !url.is_empty());
-        let had = if given { Ok(Had::Given) } else { start().map(Had::Started) };
+        let had = if given { Ok(Had::Given) } else { start().map(|running| Had::Started(Box::new(running))) };
         let had = match had {
             Err(error) if !needed => Had::Missing(error),
             had => {

@@ -7,21 +7,42 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(5);
 const OP_MSG: i32 = 2013;
 
-/// Whether the server takes writes. One that belongs to no set yet is made the first of one.
-pub(super) fn is_ready(set: &str, port: u16) -> io::Result<bool> {
+/// How long a set is without a primary, in ms: tests wait for an election.
+const ELECTION_MS: i32 = 2000;
+
+/// What a server says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Of no set yet.
+    New,
+    /// It takes writes.
+    Primary,
+    Secondary,
+    /// On its way to one of these.
+    Other,
+}
+
+pub(super) fn state(port: u16) -> io::Result<State> {
     let hello = ask(port, Document::default().int("hello", 1))?;
-    if hello.has(b"\x08isreplicaset\0\x01") {
-        let host = format!("127.0.0.1:{port}");
-        let member = Document::default().int("_id", 0).text("host", &host);
-        let config = Document::default().text("_id", set).inner(
-            ARRAY,
-            "members",
-            Document::default().inner(DOCUMENT, "0", member),
-        );
-        // Whether it did is what the next question tells.
-        ask(port, Document::default().inner(DOCUMENT, "replSetInitiate", config))?;
+    Ok(match () {
+        () if hello.has(b"\x08isreplicaset\0\x01") => State::New,
+        () if hello.has(b"\x08isWritablePrimary\0\x01") => State::Primary,
+        () if hello.has(b"\x08secondary\0\x01") => State::Secondary,
+        () => State::Other,
+    })
+}
+
+/// Makes the servers at these ports a set. Whether they are one is what [`state`] tells.
+pub(super) fn initiate(set: &str, ports: &[u16]) -> io::Result<()> {
+    let mut members = Document::default();
+    for (id, port) in (0..).zip(ports) {
+        let member = Document::default().int("_id", id).text("host", &format!("127.0.0.1:{port}"));
+        members = members.inner(DOCUMENT, &id.to_string(), member);
     }
-    Ok(hello.has(b"\x08isWritablePrimary\0\x01"))
+    let settings = Document::default().int("electionTimeoutMillis", ELECTION_MS);
+    let config = Document::default().text("_id", set).inner(ARRAY, "members", members);
+    let config = config.inner(DOCUMENT, "settings", settings);
+    ask(ports[0], Document::default().inner(DOCUMENT, "replSetInitiate", config)).map(drop)
 }
 
 struct Answer(Vec<u8>);

@@ -1,8 +1,8 @@
-//! A server that is killed in the middle of transactions, on data that it has to find again.
+//! Servers that are killed in the middle of transactions: one on data that it has to find again, one of three.
 
 use super::{SECONDS, open, value};
 use crate::{Error, Idempotency, Mongo, Remembered, Repeat, Stop, Transaction};
-use ficha_engines::{Durability, Running};
+use ficha_engines::{Durability, mongo};
 use mongodb::bson::doc;
 use std::{
     sync::{
@@ -89,8 +89,8 @@ async fn without_keys(store: Mongo, told: Arc<Told>) {
     }
 }
 
-/// Kills the server again and again, each time once some more was acknowledged.
-async fn kill(engine: &mut Running, told: [&Told; 2]) {
+/// Lets the server end again and again, each time once some more was acknowledged.
+async fn crash(mut crash: impl FnMut(), told: [&Told; 2]) {
     for _ in 0..ROUNDS {
         for told in told {
             let (begun, before) = (Instant::now(), told.done.load(Ordering::Relaxed));
@@ -99,24 +99,19 @@ async fn kill(engine: &mut Running, told: [&Told; 2]) {
                 sleep(Duration::from_millis(5)).await;
             }
         }
-        block_in_place(|| {
-            engine.kill().unwrap();
-            engine.restart().unwrap();
-        });
+        block_in_place(&mut crash);
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_acknowledged_is_there_once_after_the_server_was_killed() {
-    let mut engine = ficha_engines::mongo::obtain().unwrap().start(Durability::Synced).unwrap();
-    let store = open(&format!("{}killed", engine.url())).await;
+async fn what_was_acknowledged_is_there_once(url: &str, ends: impl FnMut()) {
+    let store = open(url).await;
     let [keyed, unkeyed] = [Arc::new(Told::default()), Arc::new(Told::default())];
     let mut writers: Vec<JoinHandle<()>> = Vec::new();
     for writer in 0..WRITERS {
         writers.push(tokio::spawn(with_keys(store.clone(), writer, keyed.clone())));
         writers.push(tokio::spawn(without_keys(store.clone(), unkeyed.clone())));
     }
-    kill(&mut engine, [&keyed, &unkeyed]).await;
+    crash(ends, [&keyed, &unkeyed]).await;
     for told in [&keyed, &unkeyed] {
         told.enough.store(true, Ordering::Relaxed);
     }
@@ -130,4 +125,28 @@ async fn what_was_acknowledged_is_there_once_after_the_server_was_killed() {
     let (there, unknown) = (value(&store, 2).await, unkeyed.unknown.load(Ordering::Relaxed));
     let possible = done(&unkeyed)..=done(&unkeyed) + unknown;
     assert!(possible.contains(&there), "{there} is not in {possible:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_is_there_once_after_the_server_was_killed() {
+    let mut engine = mongo::obtain().unwrap().start(Durability::Synced).unwrap();
+    let url = format!("{}killed", engine.url());
+    let crash = || {
+        engine.kill().unwrap();
+        engine.restart().unwrap();
+    };
+    what_was_acknowledged_is_there_once(&url, crash).await;
+}
+
+/// The one that is killed comes back as a secondary, while another one was elected.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_acknowledged_is_there_once_after_elections() {
+    let mut set = mongo::obtain().unwrap().start_set(3, Durability::Synced).unwrap();
+    let url = set.url("elected");
+    let crash = || {
+        let primary = set.primary().unwrap();
+        primary.kill().unwrap();
+        primary.restart().unwrap();
+    };
+    what_was_acknowledged_is_there_once(&url, crash).await;
 }

@@ -1,27 +1,32 @@
-//! What a batch of changes does, decided in memory over rows that are locked.
+//! What a batch of changes does on a server, decided in memory over rows that were read there.
 //!
 //! Numbers come from the server, and decisions cannot wait for it. So a batch is decided with stand-ins first, which
 //! tells how many it wants; they are reserved together, and it is decided again. Most batches want none.
 
 use crate::{Blinded, Change, Kind, Numbers, Outcome, Row, Slot, Verdict};
 use ficha_contract::{Problem, StoreError};
-use ficha_postgres::Remembered;
 use ficha_seal::BlindIndex;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Range,
+    sync::Arc,
 };
 use uuid::Uuid;
 
-/// Where somebody is kept. In this order rows are locked and written.
-type Place = (Uuid, i64);
+/// More changes than this are decided, and sealed, on a thread of their own.
+pub(crate) const FEW: usize = 64;
+/// A day, as the draft suggests, in milliseconds.
+pub(crate) const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Where somebody is kept: the index, and which key made it. In this order rows are locked and written.
+pub(crate) type Place = (Uuid, i64);
 
 fn place(index: &BlindIndex) -> Place {
     (Uuid::from_bytes(index.value), i64::from(index.key))
 }
 
 /// Where any of these people may be kept.
-pub(super) fn places(changes: &[Change]) -> Vec<Uuid> {
+pub(crate) fn places(changes: &[Change]) -> Vec<Uuid> {
     let all: BTreeSet<_> =
         changes.iter().flat_map(|change| &change.indexes).map(|index| place(index).0).collect();
     all.into_iter().collect()
@@ -29,14 +34,15 @@ pub(super) fn places(changes: &[Change]) -> Vec<Uuid> {
 
 /// What was there before.
 #[derive(Default)]
-pub(super) struct Known {
-    pub(super) rows: BTreeMap<Place, Row>,
-    pub(super) replies: HashMap<[u8; 16], Remembered>,
+pub(crate) struct Known {
+    pub(crate) rows: BTreeMap<Place, Row>,
+    /// What is answered under keys that are known already.
+    pub(crate) replies: HashMap<[u8; 16], Outcome>,
 }
 
 impl Known {
     /// How many people would come, if all of these changes put something.
-    pub(super) fn missing(&self, changes: &[Change]) -> usize {
+    pub(crate) fn missing(&self, changes: &[Change]) -> usize {
         let is_missing =
             |change: &&Change| !change.indexes.iter().any(|index| self.rows.contains_key(&place(index)));
         let missing: BTreeSet<_> =
@@ -47,39 +53,58 @@ impl Known {
 
 /// What was reserved.
 #[derive(Clone, Default)]
-pub(super) struct Supply {
-    pub(super) ids: Vec<i64>,
-    pub(super) numbers: Range<i64>,
+pub(crate) struct Supply {
+    pub(crate) ids: Vec<i64>,
+    pub(crate) numbers: Range<i64>,
 }
 
 /// What a pass used, or would have.
 #[derive(Default)]
-pub(super) struct Wants {
-    pub(super) ids: usize,
-    pub(super) numbers: usize,
+pub(crate) struct Wants {
+    pub(crate) ids: usize,
+    pub(crate) numbers: usize,
     /// The largest number that somebody else gave.
-    pub(super) taken: i64,
+    pub(crate) taken: i64,
 }
 
 impl Wants {
-    pub(super) fn is_met_by(&self, supply: &Supply) -> bool {
+    pub(crate) fn is_met_by(&self, supply: &Supply) -> bool {
         let reserved = usize::try_from(supply.numbers.end - supply.numbers.start).unwrap_or_default();
         self.ids <= supply.ids.len() && self.numbers <= reserved
     }
 }
 
 /// What a pass decided.
-pub(super) struct Passed {
-    pub(super) outcomes: Vec<Outcome>,
-    pub(super) wants: Wants,
+pub(crate) struct Passed {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) wants: Wants,
     /// Keys to be kept: reply and when, in ms.
-    pub(super) kept: Vec<(Blinded, Vec<u8>, i64)>,
+    pub(crate) kept: Vec<(Blinded, Vec<u8>, i64)>,
     /// What is there afterwards, of whom something was decided.
     after: BTreeMap<Place, Option<Row>>,
 }
 
-/// Decides all changes in order, each seeing those before it.
-pub(super) fn pass(changes: &[Change], known: &Known, supply: &Supply) -> Result<Passed, Problem> {
+/// Before when a key that comes with this change is forgotten.
+pub(crate) fn since(change: &Change) -> i64 {
+    change.now.as_millisecond() - IDEMPOTENCY_LIFE_MS
+}
+
+/// Decides all changes in order, each seeing those before it: here where they are few, elsewhere where they are many, so
+/// that requests beside a bulk load do not wait.
+pub(crate) async fn decide(
+    changes: &Arc<Vec<Change>>,
+    known: &Arc<Known>,
+    supply: &Supply,
+) -> Result<Passed, Problem> {
+    if changes.len() <= FEW {
+        return pass(changes, known, supply);
+    }
+    let (changes, known, supply) = (changes.clone(), known.clone(), supply.clone());
+    let passing = tokio::task::spawn_blocking(move || pass(&changes, &known, &supply));
+    passing.await.map_err(Problem::internal)?
+}
+
+fn pass(changes: &[Change], known: &Known, supply: &Supply) -> Result<Passed, Problem> {
     let mut passed =
         Passed { outcomes: Vec::new(), wants: Wants::default(), kept: Vec::new(), after: BTreeMap::new() };
     for change in changes {
@@ -95,10 +120,8 @@ pub(super) fn pass(changes: &[Change], known: &Known, supply: &Supply) -> Result
 impl Passed {
     fn replayed(&self, change: &Change, known: &Known) -> Option<Outcome> {
         let blinded = change.idempotency.as_ref()?;
-        match known.replies.get(&blinded.key) {
-            Some(Remembered::Reply(reply)) => return Some(Outcome::Replayed(reply.clone())),
-            Some(Remembered::OtherRequest) => return Some(Outcome::OtherRequest),
-            Some(Remembered::New) | None => {}
+        if let Some(known) = known.replies.get(&blinded.key) {
+            return Some(known.clone());
         }
         let (before, reply, _) = self.kept.iter().find(|(kept, ..)| kept.key == blinded.key)?;
         let same = before.request == blinded.request;
@@ -179,47 +202,25 @@ impl Numbers for Given<'_> {
     }
 }
 
-/// The rows to be written, as columns.
-#[derive(Default)]
-pub(super) struct Rows<'a> {
-    pub(super) places: Vec<Uuid>,
-    pub(super) keys: Vec<i64>,
-    pub(super) ids: Vec<i64>,
-    pub(super) versions: Vec<i64>,
-    pub(super) updated: Vec<i64>,
-    pub(super) bodies: Vec<&'a [u8]>,
-}
-
-impl<'a> Rows<'a> {
-    fn push(&mut self, (place, key): Place, row: &'a Row) {
-        self.places.push(place);
-        self.keys.push(key);
-        self.ids.push(row.id);
-        self.versions.push(row.version);
-        self.updated.push(row.updated_at.as_millisecond());
-        self.bodies.push(&row.body);
-    }
-}
-
 /// What makes the store as it is afterwards: first rows go, so that their ids are free, then the others are written.
 #[derive(Default)]
-pub(super) struct Writes<'a> {
-    pub(super) gone: Vec<Uuid>,
-    pub(super) changed: Rows<'a>,
-    pub(super) new: Rows<'a>,
+pub(crate) struct Writes<'a> {
+    pub(crate) gone: Vec<Uuid>,
+    pub(crate) changed: Vec<(Place, &'a Row)>,
+    pub(crate) new: Vec<(Place, &'a Row)>,
 }
 
 impl<'a> Writes<'a> {
-    pub(super) fn of(known: &Known, passed: &'a Passed) -> Self {
+    pub(crate) fn of(known: &Known, passed: &'a Passed) -> Self {
         let mut writes = Self::default();
         for (place, after) in &passed.after {
             match (known.rows.get(place), after) {
                 (None, None) => {}
-                (None, Some(row)) => writes.new.push(*place, row),
-                (Some(before), Some(row)) if before.id == row.id => writes.changed.push(*place, row),
+                (None, Some(row)) => writes.new.push((*place, row)),
+                (Some(before), Some(row)) if before.id == row.id => writes.changed.push((*place, row)),
                 (Some(_), after) => {
                     writes.gone.push(place.0);
-                    after.iter().for_each(|row| writes.new.push(*place, row));
+                    after.iter().for_each(|row| writes.new.push((*place, row)));
                 }
             }
         }
