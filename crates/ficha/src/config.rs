@@ -263,6 +263,11 @@ mod tests {
         let config = Config::load(Some(&file)).unwrap();
         assert!(!format!("{config:?}").contains("secret"));
         assert_eq!(config.in_files().shared().count(), 0);
+        std::fs::write(&file, "[score]\nurl = 'mongodb://ana:secret@host/ficha'").unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+        let engine = config.engine("score").unwrap();
+        assert_eq!(format!("{engine:?}"), "mongodb://host:27017/ficha");
     }
 
     #[test]
@@ -274,7 +279,10 @@ mod tests {
             ("[debts]\ncpf_validation = 'none'", "cpf_validation"),
             ("[identity]\ntoken_life_s = 5", "token_life_s"),
             ("[debts]\nlisten = 'here'", "debts.listen"),
-            ("[debts]\nurl = 'mongodb://host/ficha'", "postgres://"),
+            ("[debts]\nurl = 'mongodb://host/ficha'", "debts is not kept on MongoDB"),
+            ("[score]\nurl = 'mongodb://host/'", "names no database"),
+            ("[score]\nurl = 'mongodb://host/ficha?w=1'", "w takes majority"),
+            ("[score]\nurl = 'mysql://host/ficha'", "postgres://"),
             ("[debts]\nurl = 'postgres://host/ficha'\nurl_file = '/x'", "debts.url_file"),
             ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
             ("[stores]\nconnections = 0", "stores.connections"),

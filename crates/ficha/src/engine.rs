@@ -1,7 +1,6 @@
 //! Which engine a store runs on: its URL says so.
 
 use anyhow::{Context, Result, bail};
-use ficha_postgres::Settings;
 use serde::Deserialize;
 use std::{fmt, fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -10,7 +9,23 @@ pub enum Engine {
     /// In a file of the data folder.
     Sqlite,
     /// On a server that several processes share.
-    Postgres(Box<Settings>),
+    Postgres(Box<ficha_postgres::Settings>),
+    /// Likewise.
+    Mongo(Box<ficha_mongo::Settings>),
+}
+
+/// Roles whose store may be on MongoDB. Base A is sealed, which is tried on PostgreSQL only.
+const ON_MONGO: [&str; 1] = ["score"];
+
+/// Where it is, and no more: neither a user nor a password.
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite => f.write_str("a file"),
+            Self::Postgres(at) => at.fmt(f),
+            Self::Mongo(at) => at.fmt(f),
+        }
+    }
 }
 
 /// A URL, which may hold a password.
@@ -48,7 +63,16 @@ impl Engine {
             (true, false) => read(Path::new(url_file)).with_context(|| format!("{role}.url_file"))?,
             (false, false) => bail!("{role}.url and {role}.url_file exclude each other"),
         };
-        let mut settings = Settings::parse(&url).with_context(|| format!("{role}.url cannot be used"))?;
+        let said = || format!("{role}.url cannot be used");
+        if ON_MONGO.contains(&role) && url.starts_with("mongodb") {
+            let mut settings = ficha_mongo::Settings::parse(&url).with_context(said)?;
+            settings.connections = stores.connections;
+            return Ok(Self::Mongo(Box::new(settings)));
+        }
+        if url.starts_with("mongodb") {
+            bail!("{role}.url takes a PostgreSQL server (postgres://…): {role} is not kept on MongoDB");
+        }
+        let mut settings = ficha_postgres::Settings::parse(&url).with_context(said)?;
         settings.connections = stores.connections;
         settings.point_connections = stores.point_connections;
         Ok(Self::Postgres(Box::new(settings)))

@@ -1,53 +1,60 @@
 //! Each store on the engine that its URL names: the only place that chooses one.
 
 use crate::{config::Config, engine::Engine};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use ficha_dossier::{DossierStore, PostgresDossiers, SqliteDossiers};
 use ficha_evidence::{ConsultationStore, PostgresStore, SqliteStore};
 use ficha_identity::{IdentityStore, PostgresIdentity, SqliteIdentity};
-use ficha_people::{PeopleStore, PostgresPeople, SqlitePeople};
-use ficha_postgres::{Error, Settings};
+use ficha_people::{MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
 use ficha_seal::{Keyring, Vault};
 use std::{path::Path, sync::Arc};
 
 /// The documents of base A or B.
 pub async fn people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> Result<Arc<dyn PeopleStore>> {
-    Ok(match config.engine(name)? {
+    let engine = config.engine(name)?;
+    Ok(match &engine {
         Engine::Sqlite => Arc::new(SqlitePeople::open(&file(dir, name), vault).await?),
-        Engine::Postgres(at) => Arc::new(told(name, &at, PostgresPeople::open(&at, name, vault).await)?),
+        Engine::Postgres(at) => Arc::new(told(name, &engine, PostgresPeople::open(at, name, vault).await)?),
+        Engine::Mongo(at) => Arc::new(told(name, &engine, MongoPeople::open(at, name, vault).await)?),
     })
 }
 
 /// The dossiers that are kept.
 pub async fn dossiers(config: &Config, dir: &Path, vault: &Vault) -> Result<Arc<dyn DossierStore>> {
-    Ok(match config.engine("dossier")? {
+    let engine = config.engine("dossier")?;
+    Ok(match &engine {
         Engine::Sqlite => Arc::new(SqliteDossiers::open(&file(dir, "dossier"), vault).await?),
-        Engine::Postgres(at) => Arc::new(told("dossier", &at, PostgresDossiers::open(&at, vault).await)?),
+        Engine::Postgres(at) => Arc::new(told("dossier", &engine, PostgresDossiers::open(at, vault).await)?),
+        Engine::Mongo(_) => return Err(not_there("dossier")),
     })
 }
 
 /// Clients, keys and revocations.
 pub async fn identity(config: &Config, dir: &Path, vault: &Vault) -> Result<Arc<dyn IdentityStore>> {
-    Ok(match config.engine("identity")? {
+    let engine = config.engine("identity")?;
+    Ok(match &engine {
         Engine::Sqlite => Arc::new(SqliteIdentity::open(dir, vault).await?),
-        Engine::Postgres(at) => Arc::new(told("identity", &at, PostgresIdentity::open(&at, vault).await)?),
+        Engine::Postgres(at) => Arc::new(told("identity", &engine, PostgresIdentity::open(at, vault).await)?),
+        Engine::Mongo(_) => return Err(not_there("identity")),
     })
 }
 
 /// Consultations, behind the spool.
 pub async fn evidence(config: &Config, dir: &Path, vault: &Vault) -> Result<Arc<dyn ConsultationStore>> {
-    Ok(match config.engine("evidence")? {
+    let engine = config.engine("evidence")?;
+    Ok(match &engine {
         Engine::Sqlite => Arc::new(SqliteStore::open(&file(dir, "evidence"), vault).await?),
         Engine::Postgres(at) => {
-            Arc::new(told("evidence", &at, PostgresStore::open(&at, "evidence", vault).await)?)
+            Arc::new(told("evidence", &engine, PostgresStore::open(at, "evidence", vault).await)?)
         }
+        Engine::Mongo(_) => return Err(not_there("evidence")),
     })
 }
 
 /// Looks into every shared store: it is there, of this version, and written with these keys.
 pub async fn look(config: &Config, keyring: &Keyring) -> Result<()> {
     for (name, at) in shared(config)? {
-        told(name, &at, open(name, &at, keyring).await)?;
+        told(name, &at, open(name, &at, keyring).await.map_err(|closed| closed.error))?;
     }
     Ok(())
 }
@@ -55,11 +62,13 @@ pub async fn look(config: &Config, keyring: &Keyring) -> Result<()> {
 /// Makes the stores that are shared, or brings them up to this version. Twice, and by several at once, is safe.
 pub async fn migrate(config: &Config) -> Result<()> {
     for (name, at) in shared(config)? {
-        let migrated = match name {
-            "dossier" => PostgresDossiers::migrate(&at).await,
-            "identity" => PostgresIdentity::migrate(&at).await,
-            "evidence" => PostgresStore::migrate(&at, name).await,
-            _ => PostgresPeople::migrate(&at, name).await,
+        let migrated = match (name, &at) {
+            ("dossier", Engine::Postgres(at)) => PostgresDossiers::migrate(at).await.map_err(Error::from),
+            ("identity", Engine::Postgres(at)) => PostgresIdentity::migrate(at).await.map_err(Error::from),
+            ("evidence", Engine::Postgres(at)) => PostgresStore::migrate(at, name).await.map_err(Error::from),
+            (_, Engine::Postgres(at)) => PostgresPeople::migrate(at, name).await.map_err(Error::from),
+            ("score", Engine::Mongo(at)) => MongoPeople::migrate(at, name).await.map_err(Error::from),
+            _ => Err(not_there(name)),
         };
         told(name, &at, migrated)?;
     }
@@ -70,38 +79,74 @@ pub async fn migrate(config: &Config) -> Result<()> {
 pub async fn first_made(config: &Config, keyring: &Keyring) -> Result<Option<&'static str>> {
     for (name, at) in shared(config)? {
         match open(name, &at, keyring).await {
-            Err(Error::NotMigrated(_)) => {}
-            Ok(()) | Err(Error::WrongKey { .. }) => return Ok(Some(name)),
-            other => told(name, &at, other)?,
+            Err(Closed { why: Why::NotMade, .. }) => {}
+            Ok(()) | Err(Closed { why: Why::OtherKeys, .. }) => return Ok(Some(name)),
+            Err(Closed { why: Why::Other, error }) => told(name, &at, Err(error))?,
         }
     }
     Ok(None)
 }
 
-async fn open(name: &'static str, at: &Settings, keyring: &Keyring) -> Result<(), Error> {
-    let vault = keyring.vault(name);
-    match name {
-        "dossier" => PostgresDossiers::open(at, &vault).await.map(drop),
-        "identity" => PostgresIdentity::open(at, &vault).await.map(drop),
-        "evidence" => PostgresStore::open(at, name, &vault).await.map(drop),
-        _ => PostgresPeople::open(at, name, &vault).await.map(drop),
+/// A shared store that does not open.
+struct Closed {
+    why: Why,
+    error: Error,
+}
+
+enum Why {
+    NotMade,
+    OtherKeys,
+    Other,
+}
+
+impl From<ficha_postgres::Error> for Closed {
+    fn from(error: ficha_postgres::Error) -> Self {
+        let why = match error {
+            ficha_postgres::Error::NotMigrated(_) => Why::NotMade,
+            ficha_postgres::Error::WrongKey { .. } => Why::OtherKeys,
+            _ => Why::Other,
+        };
+        Self { why, error: error.into() }
     }
 }
 
-fn shared(config: &Config) -> Result<Vec<(&'static str, Settings)>> {
-    let mut shared = Vec::new();
-    for name in config.shared() {
-        if let Engine::Postgres(at) = config.engine(name)? {
-            shared.push((name, *at));
-        }
+impl From<ficha_mongo::Error> for Closed {
+    fn from(error: ficha_mongo::Error) -> Self {
+        let why = match error {
+            ficha_mongo::Error::NotMigrated(_) => Why::NotMade,
+            ficha_mongo::Error::WrongKey { .. } => Why::OtherKeys,
+            _ => Why::Other,
+        };
+        Self { why, error: error.into() }
     }
-    Ok(shared)
+}
+
+async fn open(name: &'static str, at: &Engine, keyring: &Keyring) -> Result<(), Closed> {
+    let vault = keyring.vault(name);
+    match (name, at) {
+        ("dossier", Engine::Postgres(at)) => drop(PostgresDossiers::open(at, &vault).await?),
+        ("identity", Engine::Postgres(at)) => drop(PostgresIdentity::open(at, &vault).await?),
+        ("evidence", Engine::Postgres(at)) => drop(PostgresStore::open(at, name, &vault).await?),
+        (_, Engine::Postgres(at)) => drop(PostgresPeople::open(at, name, &vault).await?),
+        ("score", Engine::Mongo(at)) => drop(MongoPeople::open(at, name, &vault).await?),
+        _ => return Err(Closed { why: Why::Other, error: not_there(name) }),
+    }
+    Ok(())
+}
+
+fn shared(config: &Config) -> Result<Vec<(&'static str, Engine)>> {
+    config.shared().map(|name| Ok((name, config.engine(name)?))).collect()
 }
 
 fn file(dir: &Path, name: &str) -> std::path::PathBuf {
     dir.join(format!("{name}.sqlite"))
 }
 
-fn told<T>(name: &str, at: &Settings, done: Result<T, Error>) -> Result<T> {
-    done.with_context(|| format!("{name} at {at:?}"))
+/// The settings were checked against it.
+fn not_there(name: &str) -> Error {
+    anyhow!("{name} cannot be kept there")
+}
+
+fn told<T, E: Into<Error>>(name: &str, at: &Engine, done: Result<T, E>) -> Result<T> {
+    done.map_err(Into::into).with_context(|| format!("{name} at {at:?}"))
 }

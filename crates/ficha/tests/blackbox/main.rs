@@ -8,6 +8,7 @@ mod dossier;
 mod external;
 mod import;
 mod kill;
+mod mongo;
 mod operator;
 mod postgres;
 mod sealed;

@@ -6,7 +6,7 @@ use ficha_score::{Scorecard, routes};
 use jiff::SignedDuration;
 
 #[tokio::test]
-async fn what_was_put_is_answered_with_age_and_score() {
+pub async fn what_was_put_is_answered_with_age_and_score() {
     let app = App::new().await;
     let created = app.put(CPF, MARIA).send().await.expect(201);
     let kept = created.text();
@@ -26,7 +26,7 @@ async fn what_was_put_is_answered_with_age_and_score() {
 }
 
 #[tokio::test]
-async fn every_read_is_recorded_and_no_write_is() {
+pub async fn every_read_is_recorded_and_no_write_is() {
     let app = App::new().await;
     app.put(CPF, MARIA).send().await.expect(201);
     assert!(app.test.evidence.take().is_empty());
@@ -52,7 +52,7 @@ async fn every_read_is_recorded_and_no_write_is() {
 }
 
 #[tokio::test]
-async fn whoever_feeds_does_not_read_and_whoever_reads_does_not_feed() {
+pub async fn whoever_feeds_does_not_read_and_whoever_reads_does_not_feed() {
     let app = App::new().await;
     app.get(CPF)
         .token("feeder score:write purpose=credit_granting")
@@ -75,7 +75,7 @@ async fn whoever_feeds_does_not_read_and_whoever_reads_does_not_feed() {
 }
 
 #[tokio::test]
-async fn a_write_tells_nothing_that_is_computed() {
+pub async fn a_write_tells_nothing_that_is_computed() {
     let app = App::new().await;
     for status in [201, 200] {
         let answer = app.put(CPF, MARIA).send().await.expect(status).json();
@@ -84,7 +84,7 @@ async fn a_write_tells_nothing_that_is_computed() {
 }
 
 #[tokio::test]
-async fn a_replacement_keeps_the_id_and_nothing_else() {
+pub async fn a_replacement_keeps_the_id_and_nothing_else() {
     let app = App::new().await;
     let first = app.put(CPF, MARIA).send().await.expect(201);
     let second = app.put(CPF, r#"{"name":"Maria Souza","address":""}"#).send().await.expect(200);
@@ -99,7 +99,7 @@ async fn a_replacement_keeps_the_id_and_nothing_else() {
 
 /// The seed's own clients send back what they were answered.
 #[tokio::test]
-async fn an_answer_can_be_put_back() {
+pub async fn an_answer_can_be_put_back() {
     let app = App::new().await;
     app.put(CPF, MARIA).send().await.expect(201);
     let found = app.get(CPF).send().await.expect(200);
@@ -108,7 +108,7 @@ async fn an_answer_can_be_put_back() {
 }
 
 #[tokio::test]
-async fn conditions_are_honoured() {
+pub async fn conditions_are_honoured() {
     let app = App::new().await;
     let refused = |answer: ficha_testkit::Answer| answer.problem(412, "precondition_failed");
     refused(app.put(CPF, MARIA).header("if-match", "*").send().await);
@@ -121,7 +121,7 @@ async fn conditions_are_honoured() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_is_answered_again() {
+pub async fn a_repeated_key_is_answered_again() {
     let app = App::new().await;
     let first = app.put(CPF, MARIA).header("idempotency-key", "k1").send().await.expect(201);
     let again = app.put(CPF, MARIA).header("idempotency-key", "k1").send().await.expect(201);
@@ -135,7 +135,7 @@ async fn a_repeated_key_is_answered_again() {
 }
 
 #[tokio::test]
-async fn whoever_is_removed_is_gone_and_comes_back_as_somebody_new() {
+pub async fn whoever_is_removed_is_gone_and_comes_back_as_somebody_new() {
     let app = App::new().await;
     app.delete(CPF).send().await.problem(404, "not_found");
     let first = app.put(CPF, MARIA).send().await.expect(201);
@@ -147,7 +147,7 @@ async fn whoever_is_removed_is_gone_and_comes_back_as_somebody_new() {
 }
 
 #[tokio::test]
-async fn a_wrong_body_is_refused_by_its_field() {
+pub async fn a_wrong_body_is_refused_by_its_field() {
     let app = App::new().await;
     let of = |field: &str, value: &str| {
         let mut body: serde_json::Value = serde_json::from_str(MARIA).unwrap();
@@ -181,7 +181,7 @@ async fn a_wrong_body_is_refused_by_its_field() {
 const MARIA_ITEM: &str = r#"{"value":"1","description":"x"}"#;
 
 #[tokio::test]
-async fn age_and_score_follow_the_clock() {
+pub async fn age_and_score_follow_the_clock() {
     let app = App::new().await;
     let young = MARIA.replace("1990", "2008");
     app.put(CPF, &young).send().await.expect(201);
@@ -198,7 +198,7 @@ async fn age_and_score_follow_the_clock() {
 }
 
 #[tokio::test]
-async fn another_table_makes_another_score() {
+pub async fn another_table_makes_another_score() {
     let table = r#"
         name = "nosso"
         version = "2026-11"
@@ -219,7 +219,7 @@ async fn another_table_makes_another_score() {
 }
 
 #[tokio::test]
-async fn the_document_describes_every_field() {
+pub async fn the_document_describes_every_field() {
     let app = App::new().await;
     let (_, api) = routes(app.scores.clone(), app.test.shell.clone()).split_for_parts();
     let api = serde_json::to_value(ficha_http::document(api, "score", "Base B.")).unwrap();

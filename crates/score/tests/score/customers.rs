@@ -34,7 +34,7 @@ async fn listed(app: &App, query: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn people_are_found_and_put_in_order_by_what_is_in_clear() {
+pub async fn people_are_found_and_put_in_order_by_what_is_in_clear() {
     let (app, ids) = app_of_three().await;
     for (query, found) in [
         ("", &[0, 1, 2][..]),
@@ -61,7 +61,7 @@ async fn people_are_found_and_put_in_order_by_what_is_in_clear() {
 }
 
 #[tokio::test]
-async fn an_id_is_one_persons_for_ever() {
+pub async fn an_id_is_one_persons_for_ever() {
     let (app, [first, second, _]) = app_of_three().await;
     let path = |id: &str| format!("{LIST}/{id}");
     let told = app.client.get(path(&second)).token(READS).send().await.expect(200);
@@ -82,7 +82,7 @@ async fn an_id_is_one_persons_for_ever() {
 }
 
 #[tokio::test]
-async fn whoever_came_in_bulk_is_found_by_id() {
+pub async fn whoever_came_in_bulk_is_found_by_id() {
     let app = App::new().await;
     let row = |number: &str| Of { cpf: cpf(number), person: person(MARIA) };
     app.scores.ingest(vec![row("52998224725"), row("11144477735")]).await.unwrap();
@@ -97,7 +97,7 @@ async fn whoever_came_in_bulk_is_found_by_id() {
 }
 
 #[tokio::test]
-async fn everybody_in_an_answer_is_consulted() {
+pub async fn everybody_in_an_answer_is_consulted() {
     let (app, ids) = app_of_three().await;
     for (query, people, status) in [
         ("", &["52998224725", "11144477735", "39053344705"][..], SectionStatus::Fresh),
@@ -128,7 +128,7 @@ async fn everybody_in_an_answer_is_consulted() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_named() {
+pub async fn what_cannot_be_meant_is_named() {
     let (app, [first, ..]) = app_of_three().await;
     for (body, field) in [
         (json!({ "name": "Eva", "address": "" }), "cpf"),

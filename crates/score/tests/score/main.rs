@@ -3,14 +3,15 @@
 
 mod api;
 mod customers;
+mod mongo;
 mod service;
 
 use ficha_contract::wire::ScorePerson;
 use ficha_domain::{Cpf, CpfValidation};
-use ficha_people::{Keeping, People, SqlitePeople};
+use ficha_people::{Keeping, MongoPeople, People, PeopleStore, SqlitePeople};
 use ficha_score::{Scorecard, Scores, routes, seed_routes};
-use ficha_seal::{FileKeys, Keyring};
-use ficha_testkit::{Call, Client, TestShell};
+use ficha_seal::{FileKeys, Keyring, Vault};
+use ficha_testkit::{Call, Client, TestShell, mongo::Guard};
 use std::{path::Path, sync::Arc};
 
 /// Base B in a folder of its own, with the shell around it.
@@ -20,6 +21,7 @@ struct App {
     scores: Scores,
     client: Client,
     dir: tempfile::TempDir,
+    _database: Option<Guard>,
 }
 
 impl App {
@@ -30,11 +32,14 @@ impl App {
     async fn with(scorecard: Scorecard) -> Self {
         let (test, dir) = (TestShell::new(), tempfile::tempdir().unwrap());
         FileKeys::at(&dir.path().join("root.key")).create(&test.world.world()).unwrap();
-        let people = people(&test, dir.path()).await;
+        let (people, _database) = match mongo::is_on() {
+            true => people_on_mongo(&test, dir.path()).await,
+            false => (people(&test, dir.path()).await, None),
+        };
         let scores = Scores::new(people.clone(), scorecard, test.world.world());
         let seed = seed_routes(scores.clone(), test.shell.clone());
         let (router, _) = routes(scores.clone(), test.shell.clone()).merge(seed).split_for_parts();
-        Self { client: test.client(router), test, people, scores, dir }
+        Self { client: test.client(router), test, people, scores, dir, _database }
     }
 
     fn get(&self, cpf: &str) -> Call {
@@ -52,9 +57,26 @@ impl App {
 
 /// The documents in this folder, opened as the server does.
 async fn people(test: &TestShell, dir: &Path) -> People {
-    let vault = Keyring::open(&FileKeys::at(&dir.join("root.key"))).unwrap().vault("score");
+    let vault = vault(dir);
     let store = SqlitePeople::open(&dir.join("score.sqlite"), &vault).await.unwrap();
-    People::new(Arc::new(store), Keeping::Clear(vault), test.world.world())
+    kept(Arc::new(store), vault, test)
+}
+
+/// The same in a database of their own.
+async fn people_on_mongo(test: &TestShell, dir: &Path) -> (People, Option<Guard>) {
+    let (url, database) = ficha_testkit::mongo::database();
+    let (settings, vault) = (ficha_mongo::Settings::parse(&url).unwrap(), vault(dir));
+    MongoPeople::migrate(&settings, "score").await.unwrap();
+    let store = MongoPeople::open(&settings, "score", &vault).await.unwrap();
+    (kept(Arc::new(store), vault, test), Some(database))
+}
+
+fn vault(dir: &Path) -> Vault {
+    Keyring::open(&FileKeys::at(&dir.join("root.key"))).unwrap().vault("score")
+}
+
+fn kept(store: Arc<dyn PeopleStore>, vault: Vault, test: &TestShell) -> People {
+    People::new(store, Keeping::Clear(vault), test.world.world())
 }
 
 const CPF: &str = "52998224725";
