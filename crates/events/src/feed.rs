@@ -1,39 +1,29 @@
 //! The base as it is fed in bulk: its store alone, without the record of consultations, which belongs to whoever serves.
 
-use crate::{EventsSettings, Movement, MovementStore, OpenError, SqliteMovements, Zone};
+use crate::{Movement, MovementStore};
 use async_trait::async_trait;
 use ficha_contract::{Ingest, Ingested, Problem, wire};
 use ficha_domain::{CpfValidation, World};
 use jiff::Timestamp;
-use std::path::Path;
+use std::sync::Arc;
 
 /// Base C for whoever only fills it, beside a server or without one.
 pub struct Feed {
-    store: SqliteMovements,
+    store: Arc<dyn MovementStore>,
     world: World,
 }
 
 impl Feed {
-    /// Opens the base in a folder, as [`crate::Events::open`] does.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub async fn open(
-        dir: &Path,
-        world: World,
-        settings: &EventsSettings,
-        blinding: [u8; 32],
-    ) -> Result<Self, OpenError> {
-        let zone = Zone::named(&settings.zone)?;
-        let store = SqliteMovements::open(&dir.join("events.sqlite"), zone, blinding).await?;
-        Ok(Self { store, world })
+    /// The base on this store.
+    pub fn new(store: Arc<dyn MovementStore>, world: World) -> Self {
+        Self { store, world }
     }
 }
 
 #[async_trait]
 impl Ingest<wire::Movement> for Feed {
     async fn ingest(&self, batch: Vec<wire::Movement>) -> Result<Ingested, Problem> {
-        ingest(&self.store, batch, self.world.now()).await
+        ingest(&*self.store, batch, self.world.now()).await
     }
 
     fn check(&self, row: &wire::Movement) -> Result<(), Problem> {

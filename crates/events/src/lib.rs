@@ -1,7 +1,7 @@
 //! Base C: what happened lately. The fastest of the three, and still bank-secret data.
 //!
-//! Rooms: `api` (routes) · [`Events`] (the service) · [`Feed`] (the base as it is filled) · [`MovementStore`] (what an engine promises, with the suite that
-//! checks it) · `store/sqlite`.
+//! Rooms: `api` (routes) · [`Events`] (the service) · [`Feed`] (the base as it is filled) · [`MovementStore`] (what an
+//! engine promises, with the suite that checks it) · `store/sqlite`. Which engine it is, whoever opens the base says.
 //!
 //! `GET /evento/{cpf}` and the dossier's section are one point read: every write leaves a **hot record** behind, the
 //! ready JSON of the person. Only the latest consultation is put in at the moment of answering, because it comes from
@@ -30,7 +30,7 @@ mod zone;
 pub use api::{EventsApi, routes};
 pub use feed::Feed;
 pub use movement::{Movement, check, derived_id};
-pub use service::{Consultations, Events, EventsSettings, OpenError, Record};
+pub use service::{Consultations, Events, Record};
 pub use store::{
     Change, LastPurchase, MovementStore, Position, Selection, SqliteMovements, Write, WriteRefused,
 };

@@ -1,7 +1,7 @@
 //! The service: what base C knows, as ready JSON.
 
 use crate::{
-    Change, Movement, MovementStore, Position, Selection, SqliteMovements, UnknownZone, Write, Zone, feed,
+    Change, Movement, MovementStore, Position, Selection, Write, Zone, feed,
     shape::{Consulted, MovementPage, Transaction},
 };
 use async_trait::async_trait;
@@ -12,33 +12,8 @@ use ficha_contract::{
 };
 use ficha_domain::{Cpf, CpfValidation, ObjectId, World};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
-
-/// The base's own settings: part of section `[events]` of the configuration.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EventsSettings {
-    /// The zone in which instants are written, days begin and months end (IANA name).
-    pub zone: String,
-}
-
-impl Default for EventsSettings {
-    fn default() -> Self {
-        Self { zone: "America/Sao_Paulo".into() }
-    }
-}
-
-/// Why the base cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The setting names no zone.
-    #[error("events.zone: {0}")]
-    Zone(#[from] UnknownZone),
-    /// The file.
-    #[error(transparent)]
-    Database(#[from] ficha_sqlite::Error),
-}
+use serde::Serialize;
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 /// Base C.
 pub struct Events {
@@ -77,23 +52,6 @@ const ANSWER_BYTES: usize = 4096;
 const CONSULTATIONS: usize = 100;
 
 impl Events {
-    /// Opens the base in a folder: the file `events.sqlite`. `blinding` keeps what clients sent as idempotency keys
-    /// unreadable in it.
-    ///
-    /// # Errors
-    /// [`OpenError`]: the zone, the disk, a foreign file, or one that a newer version wrote.
-    pub async fn open(
-        dir: &Path,
-        evidence: Arc<dyn Evidence>,
-        world: World,
-        settings: EventsSettings,
-        blinding: [u8; 32],
-    ) -> Result<Arc<Self>, OpenError> {
-        let zone = Zone::named(&settings.zone)?;
-        let store = SqliteMovements::open(&dir.join("events.sqlite"), zone.clone(), blinding).await?;
-        Ok(Arc::new(Self::new(Arc::new(store), evidence, world, zone)))
-    }
-
     /// A base on this store, whose hot records are of the same zone.
     pub fn new(store: Arc<dyn MovementStore>, evidence: Arc<dyn Evidence>, world: World, zone: Zone) -> Self {
         Self { store, evidence, world, zone }

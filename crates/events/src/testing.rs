@@ -1,6 +1,6 @@
 //! What this crate's tests share: movements in a few words, and doubles of what stands around the base.
 
-use crate::{Change, Movement, MovementStore, Write, WriteRefused, Zone};
+use crate::{Change, Events, Movement, MovementStore, SqliteMovements, Write, WriteRefused, Zone};
 use async_trait::async_trait;
 use ficha_contract::{
     Caller, Condition, Consultation, Evidence, Idempotency, IfMatch, LastConsultation, RateLimit,
@@ -8,7 +8,10 @@ use ficha_contract::{
 };
 use ficha_domain::{Cpf, CpfValidation, MovedClock, ObjectId, Purpose, SeededRandom, World};
 use jiff::Timestamp;
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 pub(crate) const ANA: &str = "52998224725";
 pub(crate) const RUI: &str = "12345678909";
@@ -72,6 +75,12 @@ pub(crate) async fn hot(store: &dyn MovementStore, cpf: Cpf) -> Option<(serde_js
     let mut answer = br#"{"last_purchase":"#.to_vec();
     let updated_at = store.append_hot(cpf, &mut answer).await.unwrap()?;
     Some((serde_json::from_slice(&answer).unwrap(), updated_at))
+}
+
+/// The base on a file of this folder.
+pub(crate) async fn base_in(dir: &Path, evidence: Arc<dyn Evidence>, world: World) -> Arc<Events> {
+    let store = SqliteMovements::open(&dir.join("events.sqlite"), zone(), [7; 32]).await.unwrap();
+    Arc::new(Events::new(Arc::new(store), evidence, world, zone()))
 }
 
 pub(crate) fn world() -> (World, Arc<MovedClock>) {

@@ -4,6 +4,7 @@ use crate::engine::{Engine, StoreUrl, Stores};
 use anyhow::{Context, Result, bail};
 use config::{Environment, File, FileFormat};
 use ficha_domain::CpfValidation;
+use ficha_events::Zone;
 use ficha_http::Limits;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
@@ -141,7 +142,13 @@ impl Config {
         for (key, value) in self.listeners() {
             key_address(key, value)?;
         }
+        self.zone()?;
         STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
+    }
+
+    /// Where base C's days begin and its months end.
+    pub fn zone(&self) -> Result<Zone> {
+        Zone::named(&self.events.zone).context("events.zone")
     }
 
     /// The engine of a store.
@@ -286,6 +293,7 @@ mod tests {
             ("[debts]\nurl = 'postgres://host/ficha'\nurl_file = '/x'", "debts.url_file"),
             ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
             ("[stores]\nconnections = 0", "stores.connections"),
+            ("[events]\nzone = 'Brasília'", "events.zone: `Brasília` is not a time zone"),
             ("[events]\nurl = 'postgres://host/ficha'", "url"),
         ] {
             std::fs::write(&file, text).unwrap();

@@ -3,6 +3,7 @@
 use crate::{config::Config, engine::Engine};
 use anyhow::{Context, Error, Result, anyhow};
 use ficha_dossier::{DossierStore, PostgresDossiers, SqliteDossiers};
+use ficha_events::{MovementStore, SqliteMovements};
 use ficha_evidence::{ConsultationStore, PostgresStore, SqliteStore};
 use ficha_identity::{IdentityStore, PostgresIdentity, SqliteIdentity};
 use ficha_people::{MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
@@ -17,6 +18,12 @@ pub async fn people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> R
         Engine::Postgres(at) => Arc::new(told(name, &engine, PostgresPeople::open(at, name, vault).await)?),
         Engine::Mongo(at) => Arc::new(told(name, &engine, MongoPeople::open(at, name, vault).await)?),
     })
+}
+
+/// The movements of base C.
+pub async fn movements(config: &Config, dir: &Path, keyring: &Keyring) -> Result<Arc<dyn MovementStore>> {
+    let (zone, blinding) = (config.zone()?, keyring.secret("events"));
+    Ok(Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?))
 }
 
 /// The dossiers that are kept.

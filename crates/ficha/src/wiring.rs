@@ -11,7 +11,7 @@ use ficha_contract::Base;
 use ficha_debts::Debts;
 use ficha_domain::World;
 use ficha_dossier::Dossiers;
-use ficha_events::{Events, EventsSettings, Feed};
+use ficha_events::{Events, Feed};
 use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
 use ficha_http::{Metrics, Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
@@ -173,10 +173,9 @@ async fn open_events(
     let store = stores::evidence(config, dir, &keyring.vault("evidence")).await?;
     let folder = dir.join("spool");
     let evidence = Arc::new(EvidenceService::over(store, &folder, keyring, world.clone(), spool).await?);
-    let settings = EventsSettings { zone: config.events.zone.clone() };
-    let events =
-        Events::open(dir, evidence.clone(), world.clone(), settings, keyring.secret("events")).await?;
-    Ok((evidence, events))
+    let store = stores::movements(config, dir, keyring).await?;
+    let events = Events::new(store, evidence.clone(), world.clone(), config.zone()?);
+    Ok((evidence, Arc::new(events)))
 }
 
 /// Base A, also for the import, which works beside the server.
@@ -196,8 +195,7 @@ pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &
 
 /// Base C as it is filled: who consulted whom is the server's.
 pub async fn open_feed(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Feed> {
-    let settings = EventsSettings { zone: config.events.zone.clone() };
-    Ok(Feed::open(dir, world.clone(), &settings, keyring.secret("events")).await?)
+    Ok(Feed::new(stores::movements(config, dir, keyring).await?, world.clone()))
 }
 
 /// The issuer, also for commands that work beside the server.

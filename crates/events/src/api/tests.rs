@@ -1,4 +1,4 @@
-use crate::{Events, EventsSettings, testing::*};
+use crate::testing::*;
 use axum::{Router, body::Body, http::Request};
 use ficha_domain::CpfValidation;
 use ficha_http::{Limits, Metrics, Shell, wrap};
@@ -48,9 +48,7 @@ async fn app_checking(validation: CpfValidation) -> App {
     let dir = tempfile::tempdir().unwrap();
     let (world, _) = world();
     let evidence = Arc::new(Record::default());
-    let events =
-        Events::open(dir.path(), evidence.clone(), world.clone(), EventsSettings::default(), [7; 32]);
-    let events = events.await.unwrap();
+    let events = base_in(dir.path(), evidence.clone(), world.clone()).await;
     let shell = Shell::new(world, Arc::new(Tokens), evidence.clone(), Limits::default(), Metrics::default());
     let shell = shell.validating(validation);
     let (routes, _) = crate::routes(events, shell.clone()).split_for_parts();
@@ -390,10 +388,9 @@ async fn the_document_has_every_route_and_shape() {
     let dir = tempfile::tempdir().unwrap();
     let evidence = Arc::new(Record::default());
     let (world, _) = world();
-    let events =
-        Events::open(dir.path(), evidence.clone(), world.clone(), EventsSettings::default(), [7; 32]);
+    let events = base_in(dir.path(), evidence.clone(), world.clone()).await;
     let shell = Shell::new(world, Arc::new(Tokens), evidence, Limits::default(), Metrics::default());
-    let document = crate::routes(events.await.unwrap(), shell).into_openapi();
+    let document = crate::routes(events, shell).into_openapi();
     let document = serde_json::to_value(ficha_http::document(document, "events", "Base C.")).unwrap();
     let operations: Vec<String> = document["paths"]
         .as_object()

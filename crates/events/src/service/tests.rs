@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{ANA, NOW, Record as Recorded, at, cpf, movement, purchase, world};
+use crate::testing::{ANA, NOW, Record as Recorded, at, base_in, cpf, movement, purchase, world};
 use ficha_contract::{BaseName, Seen, UnavailableReason};
 use ficha_domain::Purpose;
 
@@ -12,8 +12,8 @@ struct Base3 {
 async fn open() -> Base3 {
     let dir = tempfile::tempdir().unwrap();
     let evidence = Arc::new(Recorded::default());
-    let events = Events::open(dir.path(), evidence.clone(), world().0, EventsSettings::default(), [7; 32]);
-    Base3 { events: events.await.unwrap(), evidence, _dir: dir }
+    let events = base_in(dir.path(), evidence.clone(), world().0).await;
+    Base3 { events, evidence, _dir: dir }
 }
 
 fn ask(purpose: Purpose) -> Ask {
@@ -127,15 +127,6 @@ async fn a_wrong_row_is_named_and_its_batch_refused() {
     let problem = base.events.ingest(rows).await.unwrap_err();
     assert_eq!(problem.errors[0].field, "[1].cpf");
     assert!(base.events.record(cpf(ANA)).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn a_zone_that_is_none_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = EventsSettings { zone: "Brasília".into() };
-    let opened = Events::open(dir.path(), Arc::new(Recorded::default()), world().0, settings, [7; 32]).await;
-    let error = opened.err().unwrap().to_string();
-    assert!(error.starts_with("events.zone: `Brasília` is not a time zone"), "{error}");
 }
 
 /// A store that is away.

@@ -3,18 +3,22 @@
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod two;
+#[cfg(test)]
 mod writes;
 
 use crate::{Change, LastPurchase, Movement, MovementStore, Position, Selection, Write, testing::*};
 use ficha_contract::{Condition, Ingested};
 use serde_json::json;
 
+pub(crate) use two::*;
 pub(crate) use writes::{follows_from_all, some_writes};
 
-/// Runs the suite on a store: `$open` is an async function that gives an empty one and what keeps it alive.
+/// Runs the suite on a store: `$open` is an async function that gives an empty one, the same data opened once more as
+/// another process would, and what keeps it alive.
 macro_rules! contract_suite {
     ($open:path) => {
-        $crate::store::suite::promises!($open:
+        $crate::store::suite::promises!(one $open:
             nobody_is_known_without_movements,
             the_record_has_the_latest_ten_and_twelve_months,
             months_end_at_the_zones_midnight,
@@ -30,28 +34,41 @@ macro_rules! contract_suite {
             a_batch_taken_twice_changes_nothing,
             a_batch_replaces_by_id,
         );
+        $crate::store::suite::promises!(two $open:
+            two_stores_keep_an_id_one_movements,
+            equal_keys_at_once_on_two_stores_keep_one,
+            of_two_writers_under_one_tag_one_is_refused,
+            entity_tags_of_two_stores_never_repeat,
+            writers_of_one_person_leave_a_record_of_all,
+            batches_that_overlap_end_as_one_after_the_other,
+            what_one_store_answered_the_other_sees,
+        );
 
-        proptest::proptest! {
-            #![proptest_config(proptest::test_runner::Config::with_cases(48))]
-
-            #[test]
-            fn any_order_of_writes_leaves_what_follows_from_all(writes in $crate::store::suite::some_writes()) {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let (_alive, store) = $open().await;
-                    $crate::store::suite::follows_from_all(&store, writes).await
-                })?;
-            }
+        #[test]
+        fn any_order_of_writes_leaves_what_follows_from_all() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (store, _same, _alive) = runtime.block_on($open());
+            let config = proptest::test_runner::Config::with_cases(48);
+            proptest::proptest!(config, |(writes in $crate::store::suite::some_writes())| {
+                runtime.block_on($crate::store::suite::follows_from_all(&store, writes))?;
+            });
         }
     };
 }
 
 macro_rules! promises {
-    ($open:path: $($promise:ident),* $(,)?) => {$(
+    (one $open:path: $($promise:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $promise() {
-            let (_alive, store) = $open().await;
+            let (store, _same, _alive) = $open().await;
             $crate::store::suite::$promise(&store).await;
+        }
+    )*};
+    (two $open:path: $($promise:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            let (one, other, _alive) = $open().await;
+            $crate::store::suite::$promise([std::sync::Arc::new(one), std::sync::Arc::new(other)]).await;
         }
     )*};
 }

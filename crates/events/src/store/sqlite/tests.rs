@@ -1,10 +1,10 @@
 use super::*;
 use crate::{Change, Position, store::suite::contract_suite, testing::*};
 
-async fn open() -> (tempfile::TempDir, SqliteMovements) {
+async fn open() -> (SqliteMovements, SqliteMovements, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let store = open_in(&dir, "America/Sao_Paulo").await;
-    (dir, store)
+    let store = async || open_in(&dir, "America/Sao_Paulo").await;
+    (store().await, store().await, dir)
 }
 
 async fn open_in(dir: &tempfile::TempDir, zone: &str) -> SqliteMovements {
@@ -16,7 +16,7 @@ contract_suite!(open);
 
 #[tokio::test]
 async fn records_are_made_anew_for_another_zone_and_keep_their_time() {
-    let (dir, store) = open().await;
+    let (store, _, dir) = open().await;
     add(&store, purchase(1, "2026-11-01T02:00:00Z")).await;
     let (before, updated_at) = hot(&store, cpf(ANA)).await.unwrap();
     assert_eq!(before["monthly"][0]["month"], "2026-10");
@@ -33,7 +33,7 @@ async fn records_are_made_anew_for_another_zone_and_keep_their_time() {
 
 #[tokio::test]
 async fn what_was_written_is_there_when_the_file_is_opened_again() {
-    let (dir, store) = open().await;
+    let (store, _, dir) = open().await;
     let first = add(&store, movement(1, r#""value":"12.10""#)).await;
     let before = hot(&store, cpf(ANA)).await;
     drop(store);
@@ -44,7 +44,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
 
 #[tokio::test]
 async fn keys_and_requests_are_not_readable_in_the_file() {
-    let (dir, store) = open().await;
+    let (store, _, dir) = open().await;
     let condition = under_key("shop my-secret-key", "POST /x {\"a\":\"hush-hush\"}", at(NOW));
     store.write(Write { condition, ..write(Change::Add(movement(1, ""))) }).await.unwrap();
     drop(store);
@@ -59,7 +59,7 @@ async fn keys_and_requests_are_not_readable_in_the_file() {
 /// The plans that make base C fast: no sorting, no walk through other people's rows.
 #[tokio::test]
 async fn queries_follow_their_indexes() {
-    let (_dir, store) = open().await;
+    let (store, _, _dir) = open().await;
     let plan = |sql: &'static str| {
         let explain = move |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
@@ -74,7 +74,7 @@ async fn queries_follow_their_indexes() {
 
 #[tokio::test]
 async fn a_cursor_behind_the_period_begins_at_the_period() {
-    let (_dir, store) = open().await;
+    let (store, _, _dir) = open().await;
     store.ingest((1..=3).map(|n| movement(n, "")).collect(), at(NOW)).await.unwrap();
     let after = Some(Position { date: Timestamp::MAX, id: id(9) });
     let selection = Selection { after, to: Some(at("2026-10-05T12:00:00Z")), ..Selection::default() };
