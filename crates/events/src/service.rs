@@ -46,8 +46,9 @@ pub struct Consultations {
 /// So long the latest consultation is waited for: what it costs must not cost the section.
 const CONSULTATION_WAIT: Duration = Duration::from_millis(100);
 
-/// Room for an ordinary person's answer.
+/// Room for an ordinary person's record, and for what stands before it.
 const ANSWER_BYTES: usize = 4096;
+const HEAD_BYTES: usize = 192;
 
 const CONSULTATIONS: usize = 100;
 
@@ -68,9 +69,14 @@ impl Events {
     /// # Errors
     /// The store's. That the consultation cannot be read is said in the record.
     pub async fn record(&self, cpf: Cpf) -> Result<Option<Record>, StoreError> {
-        let mut answer = head(cpf, &self.last_consultation(cpf).await);
-        let updated_at = self.store.append_hot(cpf, &mut answer).await?;
-        Ok(updated_at.map(|updated_at| Record { body: answer.into(), updated_at }))
+        let mut hot = Vec::with_capacity(ANSWER_BYTES);
+        // At once, since each may be a way to a server and back.
+        let last = async { Ok(self.last_consultation(cpf).await) };
+        let (last, updated_at) = tokio::try_join!(last, self.store.append_hot(cpf, &mut hot))?;
+        let Some(updated_at) = updated_at else { return Ok(None) };
+        let mut answer = head(cpf, &last, hot.len());
+        answer.append(&mut hot);
+        Ok(Some(Record { body: answer.into(), updated_at }))
     }
 
     async fn last_consultation(&self, cpf: Cpf) -> Result<Option<LastConsultation>, Unknown> {
@@ -225,9 +231,9 @@ impl Events {
 /// The latest consultation cannot be told.
 struct Unknown;
 
-/// The answer up to where the hot record begins.
-fn head(cpf: Cpf, last: &Result<Option<LastConsultation>, Unknown>) -> Vec<u8> {
-    let mut answer = Vec::with_capacity(ANSWER_BYTES);
+/// The answer up to where the hot record begins, and room for that.
+fn head(cpf: Cpf, last: &Result<Option<LastConsultation>, Unknown>, hot_bytes: usize) -> Vec<u8> {
+    let mut answer = Vec::with_capacity(HEAD_BYTES + hot_bytes);
     // Writing into a Vec does not fail.
     let _ = match last {
         Ok(Some(LastConsultation { at, purpose })) => write!(

@@ -1,6 +1,8 @@
 //! What this crate's tests share: movements in a few words, and doubles of what stands around the base.
 
-use crate::{Change, Events, Movement, MovementStore, SqliteMovements, Write, WriteRefused, Zone};
+use crate::{
+    Change, Events, MongoMovements, Movement, MovementStore, SqliteMovements, Write, WriteRefused, Zone,
+};
 use async_trait::async_trait;
 use ficha_contract::{
     Caller, Condition, Consultation, Evidence, Idempotency, IfMatch, LastConsultation, RateLimit,
@@ -8,10 +10,7 @@ use ficha_contract::{
 };
 use ficha_domain::{Cpf, CpfValidation, MovedClock, ObjectId, Purpose, SeededRandom, World};
 use jiff::Timestamp;
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 pub(crate) const ANA: &str = "52998224725";
 pub(crate) const RUI: &str = "12345678909";
@@ -77,15 +76,43 @@ pub(crate) async fn hot(store: &dyn MovementStore, cpf: Cpf) -> Option<(serde_js
     Some((serde_json::from_slice(&answer).unwrap(), updated_at))
 }
 
-/// The base on a file of this folder.
-pub(crate) async fn base_in(dir: &Path, evidence: Arc<dyn Evidence>, world: World) -> Arc<Events> {
-    let store = SqliteMovements::open(&dir.join("events.sqlite"), zone(), [7; 32]).await.unwrap();
-    Arc::new(Events::new(Arc::new(store), evidence, world, zone()))
+/// The engine that a base is on.
+#[derive(Clone, Copy)]
+pub(crate) enum On {
+    Sqlite,
+    Mongo,
+}
+
+/// What a base's data lie in; they go with it.
+pub(crate) type Alive = Box<dyn std::any::Any>;
+
+/// An empty base.
+pub(crate) async fn base(on: On, evidence: Arc<dyn Evidence>, world: World) -> (Arc<Events>, Alive) {
+    let (store, alive): (Arc<dyn MovementStore>, Alive) = match on {
+        On::Sqlite => {
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("events.sqlite");
+            (Arc::new(SqliteMovements::open(&file, zone(), [7; 32]).await.unwrap()), Box::new(dir))
+        }
+        On::Mongo => {
+            let (url, guard) = ficha_testkit::mongo::database();
+            let settings = ficha_mongo::Settings::parse(&url).unwrap();
+            MongoMovements::migrate(&settings, zone()).await.unwrap();
+            let store = MongoMovements::open(&settings, zone(), [7; 32], world.clone()).await.unwrap();
+            (Arc::new(store), Box::new(guard))
+        }
+    };
+    (Arc::new(Events::new(store, evidence, world, zone())), alive)
 }
 
 pub(crate) fn world() -> (World, Arc<MovedClock>) {
+    world_of(1)
+}
+
+/// One of several processes: each has chance of its own.
+pub(crate) fn world_of(seed: u64) -> (World, Arc<MovedClock>) {
     let clock = Arc::new(MovedClock::at(at(NOW)));
-    (World::new(clock.clone(), Arc::new(SeededRandom::new(1))), clock)
+    (World::new(clock.clone(), Arc::new(SeededRandom::new(seed))), clock)
 }
 
 /// Tokens are scopes: `Bearer events:read` may read.

@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("http", &["contract", "domain"]),
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
-    ("events", &["contract", "domain", "http", "sqlite"]),
+    ("events", &["contract", "domain", "http", "mongo", "sqlite"]),
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),

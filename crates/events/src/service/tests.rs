@@ -1,19 +1,18 @@
 use super::*;
-use crate::testing::{ANA, NOW, Record as Recorded, at, base_in, cpf, movement, purchase, world};
+use crate::testing::{ANA, Alive, NOW, On, Record as Recorded, at, base, cpf, movement, purchase, world};
 use ficha_contract::{BaseName, Seen, UnavailableReason};
 use ficha_domain::Purpose;
 
 struct Base3 {
-    _dir: tempfile::TempDir,
+    _alive: Alive,
     events: Arc<Events>,
     evidence: Arc<Recorded>,
 }
 
 async fn open() -> Base3 {
-    let dir = tempfile::tempdir().unwrap();
     let evidence = Arc::new(Recorded::default());
-    let events = base_in(dir.path(), evidence.clone(), world().0).await;
-    Base3 { events, evidence, _dir: dir }
+    let (events, _alive) = base(On::Sqlite, evidence.clone(), world().0).await;
+    Base3 { events, evidence, _alive }
 }
 
 fn ask(purpose: Purpose) -> Ask {

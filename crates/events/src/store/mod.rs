@@ -9,7 +9,11 @@ use ficha_contract::{
 use ficha_domain::{Cpf, Money, ObjectId};
 use jiff::Timestamp;
 
+mod codes;
+mod mongo;
+mod replies;
 mod sqlite;
+pub use mongo::MongoMovements;
 pub use sqlite::SqliteMovements;
 
 #[cfg(test)]

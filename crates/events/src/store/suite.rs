@@ -24,10 +24,12 @@ macro_rules! contract_suite {
             months_end_at_the_zones_midnight,
             the_last_purchase_is_the_latest_by_date,
             the_last_purchase_follows_updates_and_deletes,
+            an_old_purchase_is_still_the_last_one,
             a_movement_may_become_anothers,
             lists_are_filtered,
             words_are_found_without_case_and_accents,
             pages_are_stable_under_inserts,
+            a_cursor_behind_the_period_begins_at_the_period,
             an_id_is_one_movements,
             entity_tags_guard_writes_and_never_repeat,
             a_repeated_write_is_done_once,
@@ -182,6 +184,19 @@ pub(crate) async fn the_last_purchase_follows_updates_and_deletes(store: &dyn Mo
     assert_eq!(last_purchase(store).await, None);
 }
 
+/// Longer ago than the record goes back.
+pub(crate) async fn an_old_purchase_is_still_the_last_one(store: &dyn MovementStore) {
+    let later = |number: u8| movement(number, &format!(r#""date":"2025-{number:02}-15T12:00:00Z""#));
+    add(store, purchase(20, "2020-01-01T12:00:00Z")).await;
+    add(store, purchase(21, "2021-01-01T12:00:00Z")).await;
+    ingest(store, (1..=12).map(later).collect()).await;
+    assert_eq!(last_purchase(store).await, Some(21));
+    add(store, movement(30, r#""date":"2026-01-15T12:00:00Z""#)).await;
+    assert_eq!(last_purchase(store).await, Some(21));
+    store.write(write(Change::Remove(id(21)))).await.unwrap();
+    assert_eq!(last_purchase(store).await, Some(20));
+}
+
 pub(crate) async fn a_movement_may_become_anothers(store: &dyn MovementStore) {
     add(store, purchase(1, "2026-11-01T12:00:00Z")).await;
     let moved = Movement { cpf: cpf(RUI), ..purchase(1, "2026-11-01T12:00:00Z") };
@@ -264,6 +279,14 @@ pub(crate) async fn pages_are_stable_under_inserts(store: &dyn MovementStore) {
     assert_eq!(ids(store, page(after)).await, [35, 30], "also where the cursor's own movement is gone");
     let after = Some(Position::from(&movement(10, "")));
     assert!(ids(store, page(after)).await.is_empty());
+}
+
+pub(crate) async fn a_cursor_behind_the_period_begins_at_the_period(store: &dyn MovementStore) {
+    ingest(store, (1..=3).map(|number| movement(number, "")).collect()).await;
+    let after = Some(Position { date: jiff::Timestamp::MAX, id: id(9) });
+    let selection = |to| Selection { after, to: Some(at(to)), ..Selection::default() };
+    assert!(ids(store, selection("2026-10-05T12:00:00Z")).await.is_empty());
+    assert_eq!(ids(store, selection("2026-10-05T12:00:00.001Z")).await, [3, 2, 1]);
 }
 
 pub(crate) async fn an_id_is_one_movements(store: &dyn MovementStore) {

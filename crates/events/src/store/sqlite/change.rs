@@ -2,18 +2,22 @@
 
 use super::{
     hot::refresh,
-    rows::{self, Kept, key},
+    rows::{self, Kept},
 };
-use crate::{Change, Movement, Write, WriteRefused, Zone};
+use crate::{
+    Change, Movement, Write, WriteRefused, Zone,
+    store::{
+        codes::key,
+        replies::{self, DAY_MS, blinded, etag},
+    },
+};
 use aws_lc_rs::hmac;
-use ficha_contract::{Condition, Idempotency, Ingested, Reply, StoreError};
+use ficha_contract::{Condition, Ingested, Reply, StoreError};
 use ficha_domain::ObjectId;
 use ficha_sqlite::{Remembered, forget_before, recall, remember};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
-
-const DAY_MS: i64 = 86_400_000;
 
 impl From<rusqlite::Error> for WriteRefused {
     fn from(error: rusqlite::Error) -> Self {
@@ -33,24 +37,14 @@ pub(super) fn once(
     let at = idempotency.at.as_millisecond();
     let (key, request) = blinded(blinding, idempotency);
     match recall(connection, key.as_ref(), request.as_ref())? {
-        Remembered::Reply(reply) => return serde_json::from_slice(&reply).map_err(unreadable),
+        Remembered::Reply(reply) => return replies::read(&reply),
         Remembered::OtherRequest => return Err(WriteRefused::KeyReused),
         Remembered::New => {}
     }
     let reply = apply(connection, zone, write)?;
-    let kept = serde_json::to_vec(&reply).map_err(unreadable)?;
+    let kept = replies::kept(&reply)?;
     remember(connection, key.as_ref(), request.as_ref(), &kept, at)?;
     Ok(reply)
-}
-
-/// Both may hold personal data, so only keyed hashes of them are kept. The first byte tells a key from a request.
-fn blinded(blinding: &hmac::Key, idempotency: &Idempotency) -> (hmac::Tag, hmac::Tag) {
-    let blind = |use_of: u8, bytes: &[u8]| hmac::sign(blinding, &[&[use_of], bytes].concat());
-    (blind(1, idempotency.key.as_bytes()), blind(2, &idempotency.request))
-}
-
-fn unreadable(error: serde_json::Error) -> WriteRefused {
-    WriteRefused::Store(StoreError::new(error))
 }
 
 fn apply(connection: &Connection, zone: &Zone, write: Write) -> Result<Reply, WriteRefused> {
@@ -101,10 +95,6 @@ fn remove(connection: &Connection, id: ObjectId, condition: &Condition) -> Resul
 fn matching(connection: &Connection, id: ObjectId, condition: &Condition) -> Result<Kept, WriteRefused> {
     let known = rows::find(connection, id)?.ok_or(WriteRefused::Unknown)?;
     if condition.holds(Some(&etag(known.version))) { Ok(known) } else { Err(WriteRefused::Changed) }
-}
-
-fn etag(version: i64) -> String {
-    format!("\"{version}\"")
 }
 
 /// Takes a batch; each person's record is made anew once, in the order of the file.

@@ -8,7 +8,7 @@ mod hot;
 mod rows;
 
 use super::{LastPurchase, MovementStore, Selection, Write, WriteRefused};
-use crate::{Movement, Zone};
+use crate::{Movement, Zone, store::codes};
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use ficha_contract::{Ingested, Reply, StoreError};
@@ -74,13 +74,13 @@ impl SqliteMovements {
 impl MovementStore for SqliteMovements {
     async fn append_hot(&self, cpf: Cpf, answer: &mut Vec<u8>) -> Result<Option<Timestamp>, StoreError> {
         self.database
-            .read(|connection| hot::append(connection, rows::key(cpf), answer).optional())
+            .read(|connection| hot::append(connection, codes::key(cpf), answer).optional())
             .map_err(StoreError::new)
     }
 
     async fn last_purchase(&self, cpf: Cpf) -> Result<Option<LastPurchase>, StoreError> {
         self.database
-            .read(|connection| hot::last_purchase(connection, rows::key(cpf)).optional())
+            .read(|connection| hot::last_purchase(connection, codes::key(cpf)).optional())
             .map_err(StoreError::new)
     }
 

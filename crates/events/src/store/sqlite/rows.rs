@@ -1,7 +1,9 @@
 //! Movements as rows.
 
-use crate::{Movement, Selection};
-use ficha_contract::wire::{MovementKind, PaymentType};
+use crate::{
+    Movement, Selection,
+    store::codes::{KINDS, PAYMENTS, ceiling, key, kind_code, payment_code},
+};
 use ficha_domain::{Cpf, Money, ObjectId};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
@@ -55,11 +57,6 @@ fn end(selection: &Selection) -> (i64, &[u8]) {
     let to: (i64, &[u8]) = (selection.to.map_or(i64::MAX, ceiling), &[]);
     let after = selection.after.as_ref().map(|after| (after.date.as_millisecond(), after.id.0.as_slice()));
     after.map_or(to, |after| after.min(to))
-}
-
-/// The first whole millisecond that is not before an instant.
-fn ceiling(at: Timestamp) -> i64 {
-    i64::try_from(-(-at.as_nanosecond()).div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }
 
 fn is_known(connection: &Connection, cpf: Cpf) -> rusqlite::Result<bool> {
@@ -150,11 +147,6 @@ pub(super) fn versions(connection: &Connection, count: usize) -> rusqlite::Resul
     statement.query_row([count as i64], |row| row.get(0))
 }
 
-pub(super) fn key(cpf: Cpf) -> i64 {
-    // Eleven digits.
-    cpf.as_u64() as i64
-}
-
 fn movement(row: &Row<'_>) -> rusqlite::Result<Movement> {
     let number = |column| row.get::<_, i64>(column);
     let (cpf, at, cents) = (number(0)?, number(1)?, number(3)?);
@@ -174,32 +166,4 @@ fn code(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
     let code: i64 = row.get(column)?;
     usize::try_from(code)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error)))
-}
-
-/// By their code in the file: never reordered.
-const KINDS: [MovementKind; 3] = [MovementKind::Unknown, MovementKind::Credit, MovementKind::Debit];
-const PAYMENTS: [PaymentType; 5] = [
-    PaymentType::Unknown,
-    PaymentType::CreditCard,
-    PaymentType::DebitCard,
-    PaymentType::PaymentSlip,
-    PaymentType::Money,
-];
-
-fn kind_code(kind: MovementKind) -> i64 {
-    match kind {
-        MovementKind::Unknown => 0,
-        MovementKind::Credit => 1,
-        MovementKind::Debit => 2,
-    }
-}
-
-fn payment_code(payment_type: PaymentType) -> i64 {
-    match payment_type {
-        PaymentType::Unknown => 0,
-        PaymentType::CreditCard => 1,
-        PaymentType::DebitCard => 2,
-        PaymentType::PaymentSlip => 3,
-        PaymentType::Money => 4,
-    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Change, Position, store::suite::contract_suite, testing::*};
+use crate::{Change, store::suite::contract_suite, testing::*};
 
 async fn open() -> (SqliteMovements, SqliteMovements, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -70,13 +70,4 @@ async fn queries_follow_their_indexes() {
     };
     assert_eq!(plan(rows::LIST), "SEARCH movement USING PRIMARY KEY (cpf=? AND at>? AND (at,id)<(?,?))");
     assert_eq!(plan(rows::LATEST_PURCHASE), "SEARCH movement USING INDEX movement_card (cpf=?)");
-}
-
-#[tokio::test]
-async fn a_cursor_behind_the_period_begins_at_the_period() {
-    let (store, _, _dir) = open().await;
-    store.ingest((1..=3).map(|n| movement(n, "")).collect(), at(NOW)).await.unwrap();
-    let after = Some(Position { date: Timestamp::MAX, id: id(9) });
-    let selection = Selection { after, to: Some(at("2026-10-05T12:00:00Z")), ..Selection::default() };
-    assert_eq!(store.list(cpf(ANA), selection).await.unwrap(), Some(vec![]));
 }
