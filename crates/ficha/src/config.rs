@@ -65,6 +65,8 @@ pub struct ScoreRole {
 pub struct EventsRole {
     pub listen: String,
     pub cpf_validation: CpfValidation,
+    pub url: StoreUrl,
+    pub url_file: String,
     pub zone: String,
 }
 
@@ -164,6 +166,7 @@ impl Config {
         match store {
             "debts" => Some((&self.debts.url, &self.debts.url_file)),
             "score" => Some((&self.score.url, &self.score.url_file)),
+            "events" => Some((&self.events.url, &self.events.url_file)),
             "dossier" => Some((&self.dossier.url, &self.dossier.url_file)),
             "identity" => Some((&self.identity.url, &self.identity.url_file)),
             "evidence" => Some((&self.evidence.url, &self.evidence.url_file)),
@@ -190,6 +193,7 @@ impl Config {
     pub fn in_files(mut self) -> Self {
         (self.debts.url, self.debts.url_file) = Default::default();
         (self.score.url, self.score.url_file) = Default::default();
+        (self.events.url, self.events.url_file) = Default::default();
         (self.dossier.url, self.dossier.url_file) = Default::default();
         (self.identity.url, self.identity.url_file) = Default::default();
         (self.evidence.url, self.evidence.url_file) = Default::default();
@@ -294,7 +298,7 @@ mod tests {
             ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
             ("[stores]\nconnections = 0", "stores.connections"),
             ("[events]\nzone = 'Brasília'", "events.zone: `Brasília` is not a time zone"),
-            ("[events]\nurl = 'postgres://host/ficha'", "url"),
+            ("[events]\nurl = 'postgres://host/ficha'", "events is not kept on PostgreSQL"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());

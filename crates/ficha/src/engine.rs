@@ -15,7 +15,9 @@ pub enum Engine {
 }
 
 /// Roles whose store may be on MongoDB. Base A is sealed, which is tried on PostgreSQL only.
-const ON_MONGO: [&str; 1] = ["score"];
+const ON_MONGO: [&str; 2] = ["score", "events"];
+/// The one whose store is on no other server.
+const ON_MONGO_ALONE: &str = "events";
 
 /// Where it is, and no more: neither a user nor a password.
 impl fmt::Debug for Engine {
@@ -71,6 +73,9 @@ impl Engine {
         }
         if url.starts_with("mongodb") {
             bail!("{role}.url takes a PostgreSQL server (postgres://…): {role} is not kept on MongoDB");
+        }
+        if role == ON_MONGO_ALONE {
+            bail!("{role}.url takes a MongoDB replica set (mongodb://…): {role} is not kept on PostgreSQL");
         }
         let mut settings = ficha_postgres::Settings::parse(&url).with_context(said)?;
         settings.connections = stores.connections;

@@ -2,8 +2,9 @@
 
 use crate::{config::Config, engine::Engine};
 use anyhow::{Context, Error, Result, anyhow};
+use ficha_domain::World;
 use ficha_dossier::{DossierStore, PostgresDossiers, SqliteDossiers};
-use ficha_events::{MovementStore, SqliteMovements};
+use ficha_events::{MongoMovements, MovementStore, SqliteMovements};
 use ficha_evidence::{ConsultationStore, PostgresStore, SqliteStore};
 use ficha_identity::{IdentityStore, PostgresIdentity, SqliteIdentity};
 use ficha_people::{MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
@@ -21,9 +22,21 @@ pub async fn people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> R
 }
 
 /// The movements of base C.
-pub async fn movements(config: &Config, dir: &Path, keyring: &Keyring) -> Result<Arc<dyn MovementStore>> {
-    let (zone, blinding) = (config.zone()?, keyring.secret("events"));
-    Ok(Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?))
+pub async fn movements(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+) -> Result<Arc<dyn MovementStore>> {
+    let (zone, blinding, engine) = (config.zone()?, keyring.secret("events"), config.engine("events")?);
+    Ok(match &engine {
+        Engine::Sqlite => Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?),
+        Engine::Mongo(at) => {
+            let store = MongoMovements::open(at, zone, blinding, world.clone()).await;
+            Arc::new(told("events", &engine, store)?)
+        }
+        Engine::Postgres(_) => return Err(not_there("events")),
+    })
 }
 
 /// The dossiers that are kept.
@@ -59,9 +72,9 @@ pub async fn evidence(config: &Config, dir: &Path, vault: &Vault) -> Result<Arc<
 }
 
 /// Looks into every shared store: it is there, of this version, and written with these keys.
-pub async fn look(config: &Config, keyring: &Keyring) -> Result<()> {
+pub async fn look(config: &Config, keyring: &Keyring, world: &World) -> Result<()> {
     for (name, at) in shared(config)? {
-        told(name, &at, open(name, &at, keyring).await.map_err(|closed| closed.error))?;
+        told(name, &at, open(config, name, &at, keyring, world).await.map_err(|closed| closed.error))?;
     }
     Ok(())
 }
@@ -73,6 +86,9 @@ pub async fn migrate(config: &Config) -> Result<()> {
             ("dossier", Engine::Postgres(at)) => PostgresDossiers::migrate(at).await.map_err(Error::from),
             ("identity", Engine::Postgres(at)) => PostgresIdentity::migrate(at).await.map_err(Error::from),
             ("evidence", Engine::Postgres(at)) => PostgresStore::migrate(at, name).await.map_err(Error::from),
+            ("events", Engine::Mongo(at)) => {
+                MongoMovements::migrate(at, config.zone()?).await.map_err(Error::from)
+            }
             (_, Engine::Postgres(at)) => PostgresPeople::migrate(at, name).await.map_err(Error::from),
             ("score", Engine::Mongo(at)) => MongoPeople::migrate(at, name).await.map_err(Error::from),
             _ => Err(not_there(name)),
@@ -83,9 +99,9 @@ pub async fn migrate(config: &Config) -> Result<()> {
 }
 
 /// The first of the stores that are shared which somebody has made already.
-pub async fn first_made(config: &Config, keyring: &Keyring) -> Result<Option<&'static str>> {
+pub async fn first_made(config: &Config, keyring: &Keyring, world: &World) -> Result<Option<&'static str>> {
     for (name, at) in shared(config)? {
-        match open(name, &at, keyring).await {
+        match open(config, name, &at, keyring, world).await {
             Err(Closed { why: Why::NotMade, .. }) => {}
             Ok(()) | Err(Closed { why: Why::OtherKeys, .. }) => return Ok(Some(name)),
             Err(Closed { why: Why::Other, error }) => told(name, &at, Err(error))?,
@@ -128,7 +144,13 @@ impl From<ficha_mongo::Error> for Closed {
     }
 }
 
-async fn open(name: &'static str, at: &Engine, keyring: &Keyring) -> Result<(), Closed> {
+async fn open(
+    config: &Config,
+    name: &'static str,
+    at: &Engine,
+    keyring: &Keyring,
+    world: &World,
+) -> Result<(), Closed> {
     let vault = keyring.vault(name);
     match (name, at) {
         ("dossier", Engine::Postgres(at)) => drop(PostgresDossiers::open(at, &vault).await?),
@@ -136,6 +158,10 @@ async fn open(name: &'static str, at: &Engine, keyring: &Keyring) -> Result<(), 
         ("evidence", Engine::Postgres(at)) => drop(PostgresStore::open(at, name, &vault).await?),
         (_, Engine::Postgres(at)) => drop(PostgresPeople::open(at, name, &vault).await?),
         ("score", Engine::Mongo(at)) => drop(MongoPeople::open(at, name, &vault).await?),
+        ("events", Engine::Mongo(at)) => {
+            let zone = config.zone().map_err(|error| Closed { why: Why::Other, error })?;
+            drop(MongoMovements::open(at, zone, keyring.secret(name), world.clone()).await?);
+        }
         _ => return Err(Closed { why: Why::Other, error: not_there(name) }),
     }
     Ok(())

@@ -48,7 +48,7 @@ impl App {
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
         // First, so that a server that is away or not migrated does not leave a folder with half of its files.
-        stores::look(config, &keyring).await?;
+        stores::look(config, &keyring, world).await?;
         // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
         let (identity, (evidence, events), debts, score) = tokio::try_join!(
             open_identity(config, dir, &keyring, world),
@@ -173,7 +173,7 @@ async fn open_events(
     let store = stores::evidence(config, dir, &keyring.vault("evidence")).await?;
     let folder = dir.join("spool");
     let evidence = Arc::new(EvidenceService::over(store, &folder, keyring, world.clone(), spool).await?);
-    let store = stores::movements(config, dir, keyring).await?;
+    let store = stores::movements(config, dir, keyring, world).await?;
     let events = Events::new(store, evidence.clone(), world.clone(), config.zone()?);
     Ok((evidence, Arc::new(events)))
 }
@@ -195,7 +195,7 @@ pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &
 
 /// Base C as it is filled: who consulted whom is the server's.
 pub async fn open_feed(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Feed> {
-    Ok(Feed::new(stores::movements(config, dir, keyring).await?, world.clone()))
+    Ok(Feed::new(stores::movements(config, dir, keyring, world).await?, world.clone()))
 }
 
 /// The issuer, also for commands that work beside the server.

@@ -65,7 +65,7 @@ async fn refuse_foreign(config: &Config, folder: &Folder, world: &World) -> Resu
         bail!("{} holds data that the demo did not make; take another --dir", folder.path.display());
     }
     if config.shared().next().is_some() {
-        let made = stores::first_made(config, &folder.keys(config, world)?).await?;
+        let made = stores::first_made(config, &folder.keys(config, world)?, world).await?;
         if let Some(store) = made.filter(|_| !began.exists()) {
             bail!("{store}.url names a store that the demo did not make; take another database");
         }

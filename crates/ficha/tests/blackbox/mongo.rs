@@ -1,4 +1,7 @@
-//! Base B on a MongoDB server: to clients and importers it is what it is on SQLite, and the others go on without it.
+//! Bases B and C on a MongoDB server: to clients and importers they are what they are on SQLite, and the others go on
+//! without them.
+
+mod events;
 
 use crate::{
     import::{counts, stripped},
@@ -17,24 +20,28 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-/// An installation whose base B is shared.
+const SCORE: &str = "FICHA_SCORE__URL";
+
+/// An installation one of whose bases is shared.
 struct Shared {
     dir: Arc<TempDir>,
+    /// The setting that says so.
+    store: &'static str,
     url: String,
 }
 
 impl Shared {
     /// With the key file that its operator brought, and nothing else.
-    fn at(url: String) -> Self {
+    fn of(store: &'static str, url: String) -> Self {
         let dir = folder();
         let file =
             OpenOptions::new().create_new(true).write(true).mode(0o600).open(dir.path().join("root.key"));
         writeln!(file.unwrap(), "ficha-key-1 {}", "07".repeat(32)).unwrap();
-        Self { dir, url }
+        Self { dir, store, url }
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        command(self.dir.path()).env("FICHA_SCORE__URL", &self.url).args(args).output().unwrap()
+        command(self.dir.path()).env(self.store, &self.url).args(args).output().unwrap()
     }
 
     fn migrated(self) -> Self {
@@ -44,7 +51,7 @@ impl Shared {
     }
 
     fn serve(&self) -> Server {
-        Server::start_in(self.dir.clone(), &[("FICHA_SCORE__URL", &self.url)])
+        Server::start_in(self.dir.clone(), &[(self.store, &self.url)])
     }
 }
 
@@ -55,16 +62,16 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_shared_store_is_made_by_migrate_alone_and_a_demo_does_not_take_it() {
     let (url, _guard) = ficha_testkit::mongo::database();
-    let shared = Shared::at(url.clone());
+    let shared = Shared::of(SCORE, url.clone());
     let output = shared.run(&["serve"]);
     assert!(!output.status.success() && said(&output).contains("ficha migrate"), "{}", said(&output));
     let shared = shared.migrated().migrated();
     let output = shared.run(&["doctor"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 
-    let output = Shared::at(url.clone()).run(&["demo", "--people", "10"]);
+    let output = Shared::of(SCORE, url.clone()).run(&["demo", "--people", "10"]);
     assert!(!output.status.success() && said(&output).contains("did not make"), "{}", said(&output));
-    let keyless = Shared { dir: folder(), url };
+    let keyless = Shared { dir: folder(), store: SCORE, url };
     let output = keyless.run(&["serve"]);
     assert!(!output.status.success() && said(&output).contains("root.key"), "{}", said(&output));
 }
@@ -72,7 +79,7 @@ fn a_shared_store_is_made_by_migrate_alone_and_a_demo_does_not_take_it() {
 #[tokio::test]
 async fn imports_and_answers_are_those_of_sqlite() {
     let (url, _guard) = ficha_testkit::mongo::database();
-    let (shared, own) = (Shared::at(url).migrated(), folder());
+    let (shared, own) = (Shared::of(SCORE, url).migrated(), folder());
     let out = tempfile::tempdir().unwrap();
     let generate = ["generate", "--people", "400", "--today", "2026-11-22", "--format", "csv", "--out"];
     assert!(command(own.path()).args(generate).arg(out.path()).output().unwrap().status.success());
@@ -111,19 +118,19 @@ fn told(text: &str) -> Value {
     value
 }
 
-/// What the dossier says of base B, and how long it took.
-async fn section(server: &Server, token: &str) -> (Value, Duration) {
+/// What the dossier says of this base, and how long it took.
+async fn section(server: &Server, token: &str, base: &str) -> (Value, Duration) {
     let begun = Instant::now();
     let answer = server.get(token, &format!("/dossie/{CPF}")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let sections = answer.json()["sections"].take();
     assert_eq!(sections["debts"]["status"], "fresh", "the others go on: {}", answer.text);
-    (sections["score"].clone(), begun.elapsed())
+    (sections[base].clone(), begun.elapsed())
 }
 
-async fn is_back(server: &Server, token: &str) {
+async fn is_back(server: &Server, token: &str, base: &str) {
     let begun = Instant::now();
-    while section(server, token).await.0["status"] != "fresh" {
+    while section(server, token, base).await.0["status"] != "fresh" {
         assert!(begun.elapsed() < Duration::from_secs(20), "it comes back by itself");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -137,27 +144,27 @@ fn signal(engine: &Running, signal: &str) {
 #[tokio::test]
 async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     let mut engine = ficha_engines::mongo::obtain().unwrap().start(Durability::Synced).unwrap();
-    let shared = Shared::at(format!("{}ficha", engine.url())).migrated();
+    let shared = Shared::of(SCORE, format!("{}ficha", engine.url())).migrated();
     let server = shared.serve();
     let token = server.token("read write").await;
     server.fill(&token).await;
-    assert_eq!(section(&server, &token).await.0["status"], "fresh");
+    assert_eq!(section(&server, &token, "score").await.0["status"], "fresh");
 
     signal(&engine, "STOP");
     for _ in 0..4 {
-        let (score, took) = section(&server, &token).await;
+        let (score, took) = section(&server, &token, "score").await;
         assert_eq!(score["status"], "unavailable", "{score}");
         assert!(took < Duration::from_secs(2), "a budget of one second, and it took {took:?}");
     }
     let alone = server.get(&token, &format!("/score/{CPF}")).await;
     assert_eq!((alone.status.as_u16(), alone.code().as_str()), (503, "base_unavailable"), "{}", alone.text);
     signal(&engine, "CONT");
-    is_back(&server, &token).await;
+    is_back(&server, &token, "score").await;
 
     engine.kill().unwrap();
-    let (score, took) = section(&server, &token).await;
+    let (score, took) = section(&server, &token, "score").await;
     assert_eq!(score["status"], "unavailable", "{score}");
     assert!(took < Duration::from_secs(2), "{took:?}");
     engine.restart().unwrap();
-    is_back(&server, &token).await;
+    is_back(&server, &token, "score").await;
 }
