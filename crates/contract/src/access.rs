@@ -34,7 +34,7 @@ pub enum RateLimit {
     PerMinute(u32),
 }
 
-/// Why a token opens nothing. The caller is told `invalid_token` (RFC 6750, 3.1) and this detail.
+/// Why a token opens nothing. The caller is told this, and `invalid_token` (RFC 6750, 3.1) where it is the token's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
     /// Not a token of this issuer: form, algorithm, type, key, signature, issuer or audience is wrong.
@@ -46,6 +46,9 @@ pub enum TokenRefused {
     /// It was taken back.
     #[error("the token was revoked")]
     Revoked,
+    /// Nothing is known of the issuer yet, so no token can be told from another.
+    #[error("the issuer's keys have not reached this process yet")]
+    Unknowable,
 }
 
 /// Verifies access tokens without asking the issuer about each.

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ficha_domain::{Cpf, Purpose};
+use ficha_domain::{Cpf, Purpose, ScopeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// The three bases, by the name of their section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,6 +44,14 @@ pub struct Ask {
     pub purpose: Purpose,
     /// When the question came in; ages and "until now" are counted from here.
     pub now: Timestamp,
+    /// The consultation that this is a part of.
+    pub consultation: Uuid,
+    /// Who consults.
+    pub client: Arc<str>,
+    /// What he may see.
+    pub scopes: ScopeSet,
+    /// For how long the answer is waited for.
+    pub within: Duration,
 }
 
 /// A base that can be asked for its section of a dossier.

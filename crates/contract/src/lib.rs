@@ -16,6 +16,7 @@ mod base;
 mod error;
 mod evidence;
 mod ingest;
+mod issuer;
 pub mod wire;
 mod write;
 
@@ -24,4 +25,5 @@ pub use base::{Ask, Base, BaseName, Found, Section, SectionStatus, Source, Unava
 pub use error::{ErrorCode, FieldError, Problem, StoreError};
 pub use evidence::{Consultation, Evidence, LastConsultation, RecordRefused, Seen};
 pub use ingest::{Ingest, Ingested};
+pub use issuer::{Issuer, PublishedKey, Revocation, Revoked};
 pub use write::{Condition, Idempotency, IfMatch, Reply};

@@ -60,7 +60,7 @@ async fn compose_dossier(
     State(dossiers): State<Arc<Dossiers>>,
 ) -> Result<Response, Refused> {
     let wanted = query.wanted(&dossiers.settings)?;
-    let question = Question { ask: reader.ask(cpf), scopes: reader.caller().scopes, wanted };
+    let question = Question { ask: reader.ask(cpf, wanted.budget()), wanted };
     let answered = dossiers.compose(&question).await;
     tell(reader, cpf, answered).await
 }
@@ -86,7 +86,7 @@ async fn create_dossier(
     let wanted = new.wanted(&dossiers.settings)?;
     let idempotency = conditional.of(&asker.access, &shell, &bytes).idempotency;
     let reader = asker.reads_for(new.purpose)?;
-    let question = Question { ask: reader.ask(cpf), scopes: reader.caller().scopes, wanted };
+    let question = Question { ask: reader.ask(cpf, wanted.budget()), wanted };
     let client = reader.caller().client.clone();
     let answered = dossiers.order(Order { question, client, idempotency }).await?;
     tell(reader, cpf, answered).await

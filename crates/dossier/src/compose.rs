@@ -40,7 +40,7 @@ pub(crate) async fn compose(bases: &Bases, question: &Question) -> Composed {
 }
 
 async fn section(name: BaseName, base: &dyn Base, question: &Question, started: Instant) -> Section {
-    if !question.scopes.contains(read_scope(name)) {
+    if !question.ask.scopes.contains(read_scope(name)) {
         return denied();
     }
     let answer = answer(base, &question.ask, started + question.wanted.budget()).await;

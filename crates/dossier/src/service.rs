@@ -151,7 +151,7 @@ impl Dossiers {
     /// What a repeated request is answered: the dossier that the first one made, as its caller may see it now.
     async fn repeat(&self, id: Uuid, question: &Question) -> Result<Answered, Problem> {
         let kept = self.shelf.find(id, question.ask.now).await?.ok_or(ErrorCode::NotFound)?;
-        let (body, states) = kept.shown_to(question.scopes)?;
+        let (body, states) = kept.shown_to(question.ask.scopes)?;
         let required = question.wanted.required;
         Ok(match outcome::missing(states, required).next() {
             None => Answered::Kept(id, body, outcome::seen(states)),

@@ -1,7 +1,6 @@
 //! What a caller wants of a dossier, beside the person.
 
 use ficha_contract::{Ask, BaseName, Problem};
-use ficha_domain::ScopeSet;
 use jiff::{SignedDuration, Timestamp};
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -67,7 +66,5 @@ impl FromIterator<BaseName> for Required {
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) ask: Ask,
-    /// What the caller may read.
-    pub(crate) scopes: ScopeSet,
     pub(crate) wanted: Wanted,
 }

@@ -40,6 +40,8 @@ pub struct SpoolSettings {
     pub max_bytes: u64,
     /// How long after it was asked a consultation may be recorded: the time limit of a request.
     pub request_max: Duration,
+    /// Whether this process records everything that is recorded: another one may answer about the same people.
+    pub alone: bool,
 }
 
 /// The record of consultations: a spool and its store.
@@ -50,6 +52,7 @@ pub struct EvidenceService {
     store: Arc<dyn ConsultationStore>,
     vault: Vault,
     world: World,
+    alone: bool,
 }
 
 /// What a service is made of.
@@ -128,7 +131,7 @@ impl EvidenceService {
     }
 
     fn launch(parts: Parts, recovered: Recovered, watermark: Watermark) -> Result<Self, EvidenceError> {
-        let Parts { disk, store, spool: spool_vault, evidence: vault, world, tuning, .. } = parts;
+        let Parts { disk, store, spool: spool_vault, evidence: vault, world, tuning, settings } = parts;
         let shared = watermark.shared.clone();
         let making = Making {
             disk: disk.clone(),
@@ -148,7 +151,7 @@ impl EvidenceService {
         let mover =
             Mover { shared: shared.clone(), disk, store: store.clone(), vault: vault.clone(), watermark };
         tokio::spawn(mover.run(asked));
-        Ok(Self { shared, writer, flushes, store, vault, world })
+        Ok(Self { shared, writer, flushes, store, vault, world, alone: settings.alone })
     }
 
     /// Moves everything that is recorded by now to the store.
@@ -274,10 +277,13 @@ impl Evidence for EvidenceService {
         Ok(found)
     }
 
-    /// Now, where nobody else records: a list includes what this process has recorded and not moved yet.
+    /// Now, where nobody else records: a list includes what this process has recorded and not moved yet. Where others
+    /// record into stores of their own, nothing is known of them: a list is complete until 1970.
     fn complete_until(&self) -> Timestamp {
-        if !self.store.is_shared() {
-            return self.world.now();
+        match (self.store.is_shared(), self.alone) {
+            (false, true) => return self.world.now(),
+            (false, false) => return Timestamp::UNIX_EPOCH,
+            (true, _) => {}
         }
         Timestamp::from_millisecond(self.shared.complete_until.load(Relaxed)).unwrap_or_default()
     }

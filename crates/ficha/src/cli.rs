@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::roles::{Role, Roles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ficha_domain::{Cpf, CpfValidation, Purpose};
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ pub struct Cli {
     /// The data folder [default: ./ficha-data].
     #[arg(long, global = true)]
     pub dir: Option<PathBuf>,
+    /// Roles of this process, separated by commas: debts,score,events,dossier,identity [default: as in the settings].
+    #[arg(long = "role", global = true, value_name = "ROLES")]
+    pub roles: Option<Roles>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -36,6 +40,8 @@ pub enum Command {
     /// Keys that sign tokens.
     #[command(subcommand)]
     Key(Key),
+    /// Print the public key by which other processes know this one.
+    PeerKey,
     /// Bring the files of the data folder, and the stores that several processes share, up to this version.
     Migrate,
     /// Say what is wrong with an installation and what to do.
@@ -153,13 +159,18 @@ pub enum Base {
 }
 
 impl Base {
+    /// The role that keeps it.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Debts => Role::Debts,
+            Self::Score => Role::Score,
+            Self::Events => Role::Events,
+        }
+    }
+
     /// As its store and its settings are called.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Debts => "debts",
-            Self::Score => "score",
-            Self::Events => "events",
-        }
+        self.role().as_str()
     }
 }
 

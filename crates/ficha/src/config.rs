@@ -1,6 +1,10 @@
 //! Settings: one documented file that is also what is compiled in, then the operator's file, then the environment.
 
-use crate::engine::{Engine, StoreUrl, Stores};
+use crate::{
+    engine::{Engine, StoreUrl, Stores},
+    peers::Peers,
+    roles::{self, Roles},
+};
 use anyhow::{Context, Result, bail};
 use config::{Environment, File, FileFormat};
 use ficha_domain::CpfValidation;
@@ -19,6 +23,7 @@ const STORES: [&str; 6] = ["identity", "evidence", "debts", "score", "events", "
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    pub roles: Roles,
     pub dir: PathBuf,
     pub listen: SocketAddr,
     pub public_url: String,
@@ -32,6 +37,7 @@ pub struct Config {
     pub evidence: Evidence,
     pub stores: Stores,
     pub spool: Spool,
+    pub peers: Peers,
     pub limits: Limits,
 }
 
@@ -145,12 +151,36 @@ impl Config {
             key_address(key, value)?;
         }
         self.zone()?;
+        self.peers.check()?;
         STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
     }
 
     /// Where base C's days begin and its months end.
     pub fn zone(&self) -> Result<Zone> {
         Zone::named(&self.events.zone).context("events.zone")
+    }
+
+    /// Refuses what a role does in a process that does not have it.
+    pub fn demand(&self, role: roles::Role) -> Result<()> {
+        if !self.roles.has(role) {
+            let role = role.as_str();
+            bail!("{role} is no role of this process; do this where it is, or name it with --role");
+        }
+        Ok(())
+    }
+
+    /// Whether consultations of other processes are not to be found in this one's store.
+    pub fn sees_only_itself(&self) -> bool {
+        !self.roles.is_all() && !self.is_shared("evidence")
+    }
+
+    /// Whether a store is of one of this process's roles.
+    fn uses(&self, store: &str) -> bool {
+        let is_of = |role: &roles::Role| role.as_str() == store;
+        match roles::Role::ALL.into_iter().find(is_of) {
+            Some(role) => self.roles.has(role),
+            None => self.roles.records(),
+        }
     }
 
     /// The engine of a store.
@@ -178,19 +208,20 @@ impl Config {
         self.place(store).is_some_and(|(url, file)| !(url.is_empty() && file.is_empty()))
     }
 
-    /// The stores that are files of the data folder.
+    /// The stores of this process that are files of the data folder.
     pub fn files(&self) -> impl Iterator<Item = &'static str> {
-        STORES.into_iter().filter(|store| !self.is_shared(store))
+        STORES.into_iter().filter(|store| self.uses(store) && !self.is_shared(store))
     }
 
-    /// The stores that are elsewhere, where other processes use them too.
+    /// The stores of this process that are elsewhere, where other processes use them too.
     pub fn shared(&self) -> impl Iterator<Item = &'static str> {
-        STORES.into_iter().filter(|store| self.is_shared(store))
+        STORES.into_iter().filter(|store| self.uses(store) && self.is_shared(store))
     }
 
-    /// The same with every store in the folder.
+    /// The same with every role in one process, and every store in the folder.
     #[must_use]
     pub fn in_files(mut self) -> Self {
+        self.roles = Roles::ALL;
         (self.debts.url, self.debts.url_file) = Default::default();
         (self.score.url, self.score.url_file) = Default::default();
         (self.events.url, self.events.url_file) = Default::default();
@@ -200,9 +231,9 @@ impl Config {
         self
     }
 
-    /// The listeners of single roles that are set: role, address.
+    /// The listeners of this process's single roles that are set: role, address.
     pub fn role_listeners(&self) -> Result<Vec<(&'static str, SocketAddr)>> {
-        let set = self.listeners().into_iter().filter(|(_, value)| !value.is_empty());
+        let set = self.listeners().into_iter().filter(|(role, value)| self.uses(role) && !value.is_empty());
         set.map(|(role, value)| {
             key_address(role, value).map(|address| (role, address.unwrap_or(self.listen)))
         })
@@ -282,6 +313,18 @@ mod tests {
     }
 
     #[test]
+    fn a_process_has_the_stores_of_its_roles() {
+        let of = |roles: &str| {
+            let roles = roles.parse().unwrap();
+            Config { roles, ..Config::load(None).unwrap() }.files().collect::<Vec<_>>()
+        };
+        assert_eq!(of("debts"), ["evidence", "debts"]);
+        assert_eq!(of("identity"), ["identity"], "it answers about nobody");
+        assert_eq!(of("dossier,identity"), ["identity", "evidence", "dossier"]);
+        assert_eq!(of("debts,score,events,dossier,identity").len(), 6);
+    }
+
+    #[test]
     fn unknown_keys_and_wrong_values_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("ficha.toml");
@@ -299,6 +342,10 @@ mod tests {
             ("[stores]\nconnections = 0", "stores.connections"),
             ("[events]\nzone = 'Brasília'", "events.zone: `Brasília` is not a time zone"),
             ("[events]\nurl = 'postgres://host/ficha'", "events is not kept on PostgreSQL"),
+            ("roles = ['debt']", "debts, score"),
+            ("[peers]\nlisten = 'here'", "peers.listen"),
+            ("[peers]\nscore.keys = 'ed25519:x'", "peers.score.keys"),
+            ("[peers]\nscore.key = ''", "key"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());

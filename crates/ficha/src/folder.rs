@@ -11,9 +11,12 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// What may lie in a folder that has no keys yet: nothing in it was sealed.
-const BEFORE_KEYS: [&str; 3] = ["lock", "root.key", "demo.started"];
+const BEFORE_KEYS: [&str; 4] = ["lock", "root.key", "demo.started", PEER_KEY];
+/// By what other processes know this one; nothing is sealed with it.
+const PEER_KEY: &str = "peer.key";
 
 /// A data folder. Only one process serves it; others work beside that one.
 pub struct Folder {
@@ -74,7 +77,9 @@ impl Folder {
     pub fn check_whole(&self, config: &Config) -> Result<()> {
         let is_there = |name: &&str| self.path.join(format!("{name}.sqlite")).exists();
         let lost: Vec<&str> = config.files().filter(|name| !is_there(name)).collect();
-        let any = config.files().any(|name| name != "identity" && is_there(&name));
+        // A process of one role may have one file: that it was served before, its spool tells.
+        let was_served = !config.roles.is_all() && self.path.join("spool").exists();
+        let any = was_served || config.files().any(|name| name != "identity" && is_there(&name));
         if any && !lost.is_empty() {
             bail!(
                 "{}.sqlite is missing in {}; put it back from your backup",
@@ -110,8 +115,8 @@ impl Folder {
         Ok(())
     }
 
-    /// The keys: made when the folder is empty and nothing is kept elsewhere, demanded otherwise. Processes that share a
-    /// store share its keys, and whoever made some of his own could read nothing of it.
+    /// The keys: made when the folder is empty and the whole installation is in this process, demanded otherwise.
+    /// Processes that share a store share its keys, and whoever made some of his own could read nothing of it.
     pub fn keys(&self, config: &Config, world: &World) -> Result<Keyring> {
         let file = config.key_file();
         let keys = FileKeys::at(&file);
@@ -123,10 +128,31 @@ impl Folder {
                 file.display()
             );
         }
+        if !file.exists() && !config.roles.is_all() {
+            bail!(
+                "there is no key file {}; one of several processes never makes one: copy the root.key of this installation there",
+                file.display()
+            );
+        }
         if !file.exists() && !self.holds_data() {
             keys.create(world)?;
         }
         Ok(Keyring::open(&keys)?)
+    }
+
+    /// The private key of this process, if it was made.
+    pub fn peer_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let path = self.path.join(PEER_KEY);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// Keeps the private key of this process.
+    pub fn keep_peer_key(&self, bytes: &[u8]) -> Result<()> {
+        self.write_private(PEER_KEY, bytes)
     }
 
     fn holds_data(&self) -> bool {

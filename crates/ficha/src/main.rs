@@ -13,9 +13,12 @@ mod cli;
 mod commands;
 mod config;
 mod engine;
+mod figures;
 mod folder;
 mod load;
+mod peers;
 mod progress;
+mod roles;
 mod stores;
 mod wiring;
 mod world;
@@ -48,6 +51,9 @@ fn start(cli: Cli) -> Result<bool> {
     if let Some(dir) = cli.dir {
         config.dir = dir;
     }
+    if let Some(roles) = cli.roles {
+        config.roles = roles;
+    }
     let filter =
         EnvFilter::try_new(&config.log).context("`log` takes a filter such as info or ficha=debug")?;
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -70,6 +76,7 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Import(args) => import::run(&args, &config, &world).await?,
         Command::Dossier(args) => return dossier::run(&args, &config, &world).await,
         Command::Client(command) => client::run(&command, &config, &world).await?,
+        Command::PeerKey => println!("{}", peers::key(&folder::Folder::open(&config.dir)?)?.public()),
         Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,
         Command::Migrate => migrate(&config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,
@@ -87,6 +94,5 @@ async fn migrate(config: &Config, world: &ficha_domain::World) -> Result<()> {
     }
     let folder = folder::Folder::existing(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| folder::taken(&folder))?;
-    wiring::App::open(config, &folder, world).await?.evidence.close().await?;
-    Ok(())
+    wiring::App::open(config, &folder, world).await?.close().await
 }

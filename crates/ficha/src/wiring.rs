@@ -2,35 +2,46 @@
 
 use crate::{
     config::{Config, DossierRole},
+    figures,
     folder::Folder,
+    peers::{self, Known},
+    roles::Role,
     stores,
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use async_trait::async_trait;
 use axum::Router;
-use ficha_contract::Base;
+use ficha_contract::{
+    Base, BaseName, Consultation, Evidence, LastConsultation, RecordRefused, StoreError, TokenVerifier,
+};
 use ficha_debts::Debts;
-use ficha_domain::World;
+use ficha_domain::{Cpf, World};
 use ficha_dossier::Dossiers;
 use ficha_events::{Events, Feed};
-use ficha_evidence::{EvidenceService, Figures, Gate, SpoolSettings};
-use ficha_http::{Metrics, Ready, Shell, document};
+use ficha_evidence::{EvidenceService, Gate, SpoolSettings};
+use ficha_http::{Ready, Shell, document};
 use ficha_identity::{Identity, IdentitySettings};
 use ficha_people::{Keeping, People};
 use ficha_score::{Scorecard, Scores};
 use ficha_seal::Keyring;
+use jiff::Timestamp;
 use std::{path::Path, sync::Arc, time::Duration};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The roles of one process.
 pub struct App {
-    pub debts: Debts,
-    pub score: Scores,
-    pub events: Arc<Events>,
-    pub dossiers: Arc<Dossiers>,
-    pub identity: Identity,
-    pub evidence: Arc<EvidenceService>,
+    pub debts: Option<Debts>,
+    pub score: Option<Scores>,
+    pub events: Option<Arc<Events>>,
+    pub dossiers: Option<Arc<Dossiers>>,
+    pub identity: Option<Identity>,
+    /// None in a process of the issuer alone, which answers about nobody.
+    pub evidence: Option<Arc<EvidenceService>>,
+    /// What faces processes of the same installation, where there are any.
+    pub peers: Option<Known>,
     pub shell: Shell,
+    world: World,
     config: Config,
 }
 
@@ -44,72 +55,115 @@ pub struct RoleRoutes {
 impl App {
     /// Opens every store below the folder. Whatever is wrong is said here, before anything is served.
     pub async fn open(config: &Config, folder: &Folder, world: &World) -> Result<Self> {
+        peers::check(config)?;
         folder.check_whole(config)?;
         let keyring = folder.keys(config, world)?;
         let dir = &folder.path;
         // First, so that a server that is away or not migrated does not leave a folder with half of its files.
         stores::look(config, &keyring, world).await?;
+        let peers = Known::open(config, folder, world).await?;
+        let has = |role| config.roles.has(role);
         // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
         let (identity, (evidence, events), debts, score) = tokio::try_join!(
-            open_identity(config, dir, &keyring, world),
-            open_events(config, dir, &keyring, world),
-            open_debts(config, dir, &keyring, world),
-            open_score(config, dir, &keyring, world),
+            when(has(Role::Identity), open_identity(config, dir, &keyring, world)),
+            open_recorded(config, dir, &keyring, world),
+            when(has(Role::Debts), open_debts(config, dir, &keyring, world)),
+            when(has(Role::Score), open_score(config, dir, &keyring, world)),
         )?;
-        let bases: [Arc<dyn Base>; 3] = [Arc::new(debts.clone()), Arc::new(score.clone()), events.clone()];
+        let verifier: Arc<dyn TokenVerifier> = match (&identity, &peers) {
+            (Some(identity), _) => identity.verifier(),
+            (None, Some(peers)) => peers.verifier(config, world).await?,
+            (None, None) => bail!("nobody verifies tokens here"),
+        };
+        let recorder: Arc<dyn Evidence> = match &evidence {
+            Some(evidence) => evidence.clone(),
+            None => Arc::new(Unrecorded),
+        };
+        let metrics = figures::of(evidence.as_ref(), peers.as_ref().and_then(|peers| peers.issuer.as_ref()));
+        let shell = Shell::new(world.clone(), verifier, recorder, config.limits.clone(), metrics);
+        let (world, config) = (world.clone(), config.clone());
+        let mut app =
+            Self { debts, score, events, dossiers: None, identity, evidence, peers, shell, world, config };
+        if app.config.roles.has(Role::Dossier) {
+            app.dossiers = Some(app.open_dossiers(dir, &keyring).await?);
+        }
+        Ok(app)
+    }
+
+    /// Dossiers of the bases that are here, and of those that are elsewhere.
+    async fn open_dossiers(&self, dir: &Path, keyring: &Keyring) -> Result<Arc<Dossiers>> {
+        let (config, world) = (&self.config, &self.world);
+        let here = self.bases();
+        let base = |role| {
+            let found = here.iter().find(|(here, ..)| *here == role).map(|(.., base)| base.clone());
+            match (found, &self.peers) {
+                (Some(base), _) => Ok(base),
+                (None, Some(peers)) => peers.base(role, config, world),
+                (None, None) => bail!("{} is nowhere", role.as_str()),
+            }
+        };
+        let bases = [base(Role::Debts)?, base(Role::Score)?, base(Role::Events)?];
         let DossierRole { keep_days, budget_ms, .. } = config.dossier;
         let settings = ficha_dossier::Settings { keep_days, budget_ms };
         let vault = keyring.vault("dossier");
         let store = stores::dossiers(config, dir, &vault).await?;
-        let dossiers = Dossiers::over(store, bases, vault, world.clone(), settings)?;
-        let shell = Shell::new(
-            world.clone(),
-            identity.verifier(),
-            evidence.clone(),
-            config.limits.clone(),
-            metrics(&evidence),
-        );
-        Ok(Self { debts, score, events, dossiers, identity, evidence, shell, config: config.clone() })
+        Ok(Dossiers::over(store, bases, vault, world.clone(), settings)?)
+    }
+
+    /// The bases that are here.
+    pub fn bases(&self) -> Vec<(Role, BaseName, Arc<dyn Base>)> {
+        let debts = self.debts.clone().map(|base| Arc::new(base) as Arc<dyn Base>);
+        let score = self.score.clone().map(|base| Arc::new(base) as Arc<dyn Base>);
+        let events = self.events.clone().map(|base| base as Arc<dyn Base>);
+        let all = [
+            (Role::Debts, BaseName::Debts, debts),
+            (Role::Score, BaseName::Score, score),
+            (Role::Events, BaseName::Events, events),
+        ];
+        all.into_iter().filter_map(|(role, name, base)| Some((role, name, base?))).collect()
+    }
+
+    /// Moves what waits to the store of consultations, and stops.
+    pub async fn close(&self) -> Result<()> {
+        match &self.evidence {
+            Some(evidence) => Ok(evidence.close().await?),
+            None => Ok(()),
+        }
     }
 
     /// The roles' routes.
     pub fn roles(&self) -> Vec<RoleRoutes> {
         let shell = |validation| self.shell.validating(validation);
         let config = &self.config;
-        vec![
-            role(
-                "debts",
-                ABOUT[0],
-                ficha_debts::routes(self.debts.clone(), shell(config.debts.cpf_validation)),
-            ),
-            role(
-                "score",
-                ABOUT[1],
-                ficha_score::routes(self.score.clone(), shell(config.score.cpf_validation)),
-            ),
-            role(
-                "events",
-                ABOUT[2],
-                ficha_events::routes(self.events.clone(), shell(config.events.cpf_validation)),
-            ),
-            role(
-                "dossier",
-                ABOUT[3],
-                ficha_dossier::routes(self.dossiers.clone(), shell(config.dossier.cpf_validation)),
-            ),
-            role("identity", ABOUT[4], self.identity.routes()),
-        ]
+        let debts = self.debts.clone().map(|base| {
+            role("debts", ABOUT[0], ficha_debts::routes(base, shell(config.debts.cpf_validation)))
+        });
+        let score = self.score.clone().map(|base| {
+            role("score", ABOUT[1], ficha_score::routes(base, shell(config.score.cpf_validation)))
+        });
+        let events = self.events.clone().map(|base| {
+            role("events", ABOUT[2], ficha_events::routes(base, shell(config.events.cpf_validation)))
+        });
+        let dossier = self.dossiers.clone().map(|dossiers| {
+            role("dossier", ABOUT[3], ficha_dossier::routes(dossiers, shell(config.dossier.cpf_validation)))
+        });
+        let identity = self.identity.as_ref().map(|identity| role("identity", ABOUT[4], identity.routes()));
+        [debts, score, events, dossier, identity].into_iter().flatten().collect()
     }
 
     /// The seed's routes that only a role's own listener can have, since those of debts and score are of one name.
     pub fn seed_roles(&self) -> Vec<RoleRoutes> {
         let shell = |validation| self.shell.validating(validation);
-        let debts = shell(self.config.debts.cpf_validation);
-        let score = shell(self.config.score.cpf_validation);
-        vec![
-            role("debts-seed", SEED_ABOUT[0], ficha_debts::seed_routes(self.debts.clone(), debts)),
-            role("score-seed", SEED_ABOUT[1], ficha_score::seed_routes(self.score.clone(), score)),
-        ]
+        let config = &self.config;
+        let debts = self.debts.clone().map(|base| {
+            let routes = ficha_debts::seed_routes(base, shell(config.debts.cpf_validation));
+            role("debts-seed", SEED_ABOUT[0], routes)
+        });
+        let score = self.score.clone().map(|base| {
+            let routes = ficha_score::seed_routes(base, shell(config.score.cpf_validation));
+            role("score-seed", SEED_ABOUT[1], routes)
+        });
+        debts.into_iter().chain(score).collect()
     }
 
     /// Every document: the roles', and those of the seed's routes.
@@ -133,13 +187,64 @@ impl App {
         ficha_http::wrap(routes, &self.shell, self.ready())
     }
 
+    /// What other processes ask of this one; nothing where there are none.
+    pub fn desks(&self) -> Result<Option<Router>> {
+        let Some(peers) = &self.peers else { return Ok(None) };
+        let desks = peers.desks(self, &self.config, &self.world)?;
+        Ok(Some(ficha_http::wrap(desks, &self.shell, self.ready())))
+    }
+
     fn ready(&self) -> Ready {
         let evidence = self.evidence.clone();
-        Arc::new(move || match evidence.figures().gate {
-            Gate::Open => Ok(()),
-            Gate::Full => Err("the spool is full: consultations cannot be recorded".to_owned()),
-            Gate::Failed => Err("the spool cannot be written; see the log and restart".to_owned()),
+        let issuer = self.peers.as_ref().and_then(|peers| peers.issuer.clone());
+        Arc::new(move || {
+            match evidence.as_ref().map(|evidence| evidence.figures().gate) {
+                None | Some(Gate::Open) => {}
+                Some(Gate::Full) => {
+                    return Err("the spool is full: consultations cannot be recorded".to_owned());
+                }
+                Some(Gate::Failed) => {
+                    return Err("the spool cannot be written; see the log and restart".to_owned());
+                }
+            }
+            match &issuer {
+                None => Ok(String::new()),
+                Some(issuer) if !issuer.is_known() => Err("the issuer has not told its keys yet".to_owned()),
+                Some(issuer) => Ok(match issuer.age() {
+                    Some(age) => format!("the issuer answered {} s ago", age.as_secs()),
+                    None => {
+                        "the issuer has not answered since the start; what it told before holds".to_owned()
+                    }
+                }),
+            }
         })
+    }
+}
+
+/// Opens what is wanted.
+async fn when<T>(wanted: bool, open: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    if wanted { open.await.map(Some) } else { Ok(None) }
+}
+
+/// In the place of the record, where there is nobody to answer about.
+struct Unrecorded;
+
+#[async_trait]
+impl Evidence for Unrecorded {
+    async fn record(&self, _: Vec<Consultation>) -> Result<(), RecordRefused> {
+        Err(RecordRefused::Failed)
+    }
+
+    async fn last(&self, _: Cpf) -> Result<Option<LastConsultation>, StoreError> {
+        Err(StoreError::new("nothing is recorded in this process"))
+    }
+
+    async fn of_person(&self, _: Cpf, _: usize) -> Result<Vec<Consultation>, StoreError> {
+        Err(StoreError::new("nothing is recorded in this process"))
+    }
+
+    fn complete_until(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
     }
 }
 
@@ -161,21 +266,39 @@ fn role(name: &'static str, about: &str, routes: OpenApiRouter) -> RoleRoutes {
     RoleRoutes { name, router, document: document(api, name, about) }
 }
 
-/// Base C, and the record of consultations, whose latest it shows.
-async fn open_events(
+/// The record of consultations, and base C, which shows the latest.
+async fn open_recorded(
     config: &Config,
     dir: &Path,
     keyring: &Keyring,
     world: &World,
-) -> Result<(Arc<EvidenceService>, Arc<Events>)> {
+) -> Result<(Option<Arc<EvidenceService>>, Option<Arc<Events>>)> {
+    let Some(evidence) = when(config.roles.records(), open_evidence(config, dir, keyring, world)).await?
+    else {
+        return Ok((None, None));
+    };
+    let movements = stores::movements(config, dir, keyring, world);
+    let movements = when(config.roles.has(Role::Events), movements).await?;
+    let zone = config.zone()?;
+    let events = movements.map(|store| Arc::new(Events::new(store, evidence.clone(), world.clone(), zone)));
+    if events.is_some() && config.sees_only_itself() {
+        tracing::warn!("evidence.url is not set: base C shows the consultations of this process only");
+    }
+    Ok((Some(evidence), events))
+}
+
+async fn open_evidence(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+) -> Result<Arc<EvidenceService>> {
     let request_max = Duration::from_secs(config.limits.request_s);
-    let spool = SpoolSettings { max_bytes: config.spool.max_bytes, request_max };
+    let alone = config.roles.is_all();
+    let spool = SpoolSettings { max_bytes: config.spool.max_bytes, request_max, alone };
     let store = stores::evidence(config, dir, &keyring.vault("evidence")).await?;
     let folder = dir.join("spool");
-    let evidence = Arc::new(EvidenceService::over(store, &folder, keyring, world.clone(), spool).await?);
-    let store = stores::movements(config, dir, keyring, world).await?;
-    let events = Events::new(store, evidence.clone(), world.clone(), config.zone()?);
-    Ok((evidence, Arc::new(events)))
+    Ok(Arc::new(EvidenceService::over(store, &folder, keyring, world.clone(), spool).await?))
 }
 
 /// Base A, also for the import, which works beside the server.
@@ -220,24 +343,4 @@ pub async fn open_identity(
 fn scorecard(config: &Config) -> Result<Scorecard> {
     let file = Some(Path::new(&config.score.scorecard)).filter(|file| !file.as_os_str().is_empty());
     Scorecard::open(file).context("score.scorecard cannot be used")
-}
-
-/// Figures of the record, for the operator: an answer that cannot be recorded does not leave.
-fn metrics(evidence: &Arc<EvidenceService>) -> Metrics {
-    let metrics = Metrics::default();
-    let figure = |name, help, read: fn(Figures) -> u64| {
-        let evidence = evidence.clone();
-        metrics.gauge(name, help, move || i64::try_from(read(evidence.figures())).unwrap_or(i64::MAX));
-    };
-    figure("spool_backlog_records", "Consultations that wait to be moved to the store", |at| {
-        at.backlog_records
-    });
-    figure("spool_backlog_bytes", "What they take of the spool's bound", |at| at.backlog_bytes);
-    figure("spool_max_bytes", "The spool's bound; beyond it nothing is answered", |at| at.max_bytes);
-    figure("spool_records", "Consultations recorded since the start", |at| at.records);
-    figure("spool_syncs", "Syncs of the disk that recorded them", |at| at.syncs);
-    figure("spool_moves_failed", "Attempts to move records to the store that failed", |at| at.moves_failed);
-    figure("spool_alarms", "Records that somebody has to look at; see the log", |at| at.alarms);
-    figure("spool_gate_open", "1 while answers may leave", |at| u64::from(at.gate == Gate::Open));
-    metrics
 }

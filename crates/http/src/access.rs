@@ -96,5 +96,9 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
 }
 
 fn refused(why: TokenRefused) -> Problem {
-    Problem::new(ErrorCode::InvalidToken).detail(why.to_string())
+    let code = match why {
+        TokenRefused::Unknowable => ErrorCode::BaseUnavailable,
+        _ => ErrorCode::InvalidToken,
+    };
+    Problem::new(code).detail(why.to_string())
 }

@@ -13,7 +13,8 @@
 //! ```
 //! and `.routes(routes!(find_person))` in the role's router. Three rules follow from the types:
 //! - [`Access`] or [`Reader`] comes **first** in the arguments, so that a caller without rights learns nothing else.
-//! - Bytes about a person leave only through [`Reader`], which records the consultation.
+//! - Bytes about a person leave only through [`Reader`], which records the consultation; to another process of the
+//!   same installation through `ficha-remote`, and there through that one's [`Reader`].
 //! - Errors are [`ficha_contract::Problem`]s; their cause goes to the log, never into an answer.
 //!
 //! Parameters, errors and the purpose header that all routes share are added to the OpenAPI document by [`document`].

@@ -13,7 +13,7 @@ use ficha_contract::{
 };
 use ficha_domain::{Cpf, Purpose, Scope};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A caller with scope `S` and a purpose: the only way by which bytes about a person leave.
 pub struct Reader<S> {
@@ -113,10 +113,20 @@ impl<S> Reader<S> {
         &self.access.caller
     }
 
-    /// The question to a base.
+    /// The question to a base, whose answer is waited for so long.
     #[must_use]
-    pub fn ask(&self, cpf: Cpf) -> Ask {
-        Ask { cpf, purpose: self.purpose, now: self.at }
+    pub fn ask(&self, cpf: Cpf, within: Duration) -> Ask {
+        let Caller { client, scopes, .. } = self.caller();
+        let consultation = self.access.request_id.0;
+        Ask {
+            cpf,
+            purpose: self.purpose,
+            now: self.at,
+            consultation,
+            client: client.clone(),
+            scopes: *scopes,
+            within,
+        }
     }
 
     /// One base's answer about a person; `None`, which is recorded too, when nobody of that CPF is known.

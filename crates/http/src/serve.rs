@@ -39,8 +39,8 @@ impl Listening {
     }
 }
 
-/// Whether this process can do its work: `Err` names what it lacks.
-pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Whether this process can do its work, and what else there is to say of it; `Err` names what it lacks.
+pub type Ready = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 /// All routes with the shell around them, and `/livez`, `/readyz`, `/metrics` beside them.
 pub fn wrap(routes: Router, shell: &Shell, ready: Ready) -> Router {
@@ -65,7 +65,8 @@ fn operations(metrics: Metrics, ready: Ready) -> Router {
     };
     let readiness = move || async move {
         match ready() {
-            Ok(()) => (StatusCode::OK, "ready\n".to_owned()).into_response(),
+            Ok(said) if said.is_empty() => "ready\n".into_response(),
+            Ok(said) => format!("ready\n{said}\n").into_response(),
             Err(lacking) => (StatusCode::SERVICE_UNAVAILABLE, format!("{lacking}\n")).into_response(),
         }
     };

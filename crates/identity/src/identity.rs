@@ -6,7 +6,8 @@ use crate::{
     issuer::{Authenticator, Issuer},
     keys::Keys,
     settings::TOKEN_LIFE_MAX_S,
-    token::{Grant, Mint, revocations::Revocations, verifier::LEEWAY_S},
+    store::Shown,
+    token::{Grant, Mint, published::Published, revocations::Revocations, verifier::LEEWAY_S},
 };
 use ficha_contract::{RateLimit, StoreError};
 use ficha_domain::{Purpose, ScopeSet, World};
@@ -62,9 +63,12 @@ impl Identity {
     ) -> Result<Self, IdentityError> {
         let settings = Arc::new(settings.checked()?);
         let keys = Arc::new(Keys::open(store.clone(), vault, world.clone(), settings.clone()).await?);
-        let revocations = Arc::new(Revocations::of(store.clone()));
+        let shown: Arc<dyn ficha_contract::Issuer> = Arc::new(Shown(store.clone()));
+        let published = Published::of(shown.clone(), settings.issuer.clone());
+        let revocations = Arc::new(Revocations::of(shown));
+        published.read(world.now()).await?;
         revocations.refresh(world.now()).await?;
-        let verifier = Arc::new(Verifier::new(keys.clone(), revocations.clone(), world.clone()));
+        let verifier = Arc::new(Verifier::new(published, revocations.clone(), world.clone()));
         let authenticator = Authenticator::new(store.clone(), world.clone(), settings.clone());
         let mint = Mint { keys: keys.clone(), world: world.clone(), settings: settings.clone() };
         let issuer = Arc::new(Issuer { authenticator, mint });
@@ -75,6 +79,12 @@ impl Identity {
     #[must_use]
     pub fn verifier(&self) -> Arc<Verifier> {
         self.verifier.clone()
+    }
+
+    /// What verifiers in other processes are told.
+    #[must_use]
+    pub fn shown(&self) -> Arc<dyn ficha_contract::Issuer> {
+        Arc::new(Shown(self.store.clone()))
     }
 
     /// How this issuer works.

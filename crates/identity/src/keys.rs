@@ -13,24 +13,17 @@ mod pair;
 pub(crate) use pair::{KeyRefused, Pair};
 
 use crate::{
-    IdentityError, IdentitySettings, IdentityStore, StoredKey,
-    pace::Pace,
-    settings::{AUDIENCE, TOKEN_LIFE_MAX_S},
+    IdentityError, IdentitySettings, IdentityStore, StoredKey, pace::Pace, settings::TOKEN_LIFE_MAX_S,
 };
 use ficha_contract::StoreError;
 use ficha_domain::World;
 use ficha_seal::Vault;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{
-    DecodingKey, Validation,
-    jwk::{Jwk, JwkSet},
-};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// How old the keys may be that something is signed or published with: another process may have rotated.
-const KEYS_AGE_MS: i64 = 10_000;
-/// How often an unknown `kid` makes the keys be read again: whoever makes them up must not cost more.
-const UNKNOWN_KID_MS: i64 = 1_000;
+pub(crate) const KEYS_AGE_MS: i64 = 10_000;
 /// How long a key stays beyond the longest life of a token: leeway, [`KEYS_AGE_MS`], clocks that differ.
 const RETIRE_MARGIN_S: u32 = 60;
 
@@ -53,13 +46,10 @@ pub(crate) struct KeySet {
     keys: Vec<Arc<Key>>,
 }
 
-/// A key, ready to verify with, and to sign with once it is unsealed.
+/// A key, ready to sign with once it is unsealed.
 #[derive(Debug)]
 pub(crate) struct Key {
     row: StoredKey,
-    pub(crate) decoding: DecodingKey,
-    /// Pins algorithm, issuer and audience; the times are compared with our own clock.
-    pub(crate) validation: Validation,
     jwk: Jwk,
     pair: OnceLock<Pair>,
 }
@@ -101,19 +91,9 @@ impl Keys {
     pub(crate) async fn current(&self) -> Arc<KeySet> {
         let now = self.world.now();
         if self.pace.is_due(now, KEYS_AGE_MS) {
-            self.read_if_due(now, KEYS_AGE_MS).await;
+            self.read_if_due(now).await;
         }
         self.known()
-    }
-
-    /// The key of this id, if it is published.
-    pub(crate) async fn find(&self, kid: &str) -> Option<Arc<Key>> {
-        let now = self.world.now();
-        if let Some(key) = self.known().find(kid, now) {
-            return Some(key);
-        }
-        self.read_if_due(now, UNKNOWN_KID_MS).await;
-        self.known().find(kid, now)
     }
 
     /// The key that signs now, unsealed.
@@ -127,9 +107,9 @@ impl Keys {
         self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn read_if_due(&self, now: Timestamp, every_ms: i64) {
+    async fn read_if_due(&self, now: Timestamp) {
         let _reading = self.reading.lock().await;
-        if !self.pace.is_due(now, every_ms) {
+        if !self.pace.is_due(now, KEYS_AGE_MS) {
             return;
         }
         if let Err(error) = self.read(now).await {
@@ -142,7 +122,7 @@ impl Keys {
         self.pace.note(now);
         let rows = self.store.keys().await?;
         if rows != self.known().rows {
-            let set = Arc::new(KeySet::of(rows, &self.settings));
+            let set = Arc::new(KeySet::of(rows));
             *self.set.write().unwrap_or_else(PoisonError::into_inner) = set;
         }
         Ok(())
@@ -169,9 +149,9 @@ fn place(kid: &str) -> Vec<u8> {
 }
 
 impl KeySet {
-    fn of(rows: Vec<StoredKey>, settings: &IdentitySettings) -> Self {
+    fn of(rows: Vec<StoredKey>) -> Self {
         let key = |row: &StoredKey| {
-            let key = Key::of(row.clone(), settings);
+            let key = Key::of(row.clone());
             if key.is_none() {
                 tracing::error!(kid = row.kid, "a signing key cannot be read and is left out");
             }
@@ -179,10 +159,6 @@ impl KeySet {
         };
         let keys = rows.iter().filter_map(key).collect();
         Self { rows, keys }
-    }
-
-    fn find(&self, kid: &str, now: Timestamp) -> Option<Arc<Key>> {
-        self.published(now).find(|key| key.row.kid == kid).cloned()
     }
 
     /// The latest key whose time to sign has come. Only a clock that was set back finds none; then it is the oldest.
@@ -203,15 +179,9 @@ impl KeySet {
 }
 
 impl Key {
-    fn of(row: StoredKey, settings: &IdentitySettings) -> Option<Self> {
+    fn of(row: StoredKey) -> Option<Self> {
         let jwk: Jwk = serde_json::from_str(&row.public).ok()?;
-        let decoding = DecodingKey::from_jwk(&jwk).ok()?;
-        let mut validation = Validation::new(row.algorithm.jwt());
-        validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
-        validation.validate_exp = false;
-        Some(Self { row, decoding, validation, jwk, pair: OnceLock::new() })
+        Some(Self { row, jwk, pair: OnceLock::new() })
     }
 
     pub(crate) fn row(&self) -> &StoredKey {

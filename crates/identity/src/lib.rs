@@ -38,9 +38,8 @@ mod token;
 pub(crate) use client::ClientKeys;
 pub use client::{Client, Credential, NewClient, Secret, SecretHash};
 pub use error::IdentityError;
+pub use ficha_contract::{Revocation, Revoked};
 pub use identity::Identity;
 pub use settings::{AUDIENCE, IdentitySettings, TOKEN_LIFE_MAX_S, TokenAlgorithm};
-pub use store::{
-    IdentityStore, Revocation, Revoked, StoredKey, postgres::PostgresIdentity, sqlite::SqliteIdentity,
-};
+pub use store::{IdentityStore, StoredKey, postgres::PostgresIdentity, sqlite::SqliteIdentity};
 pub use token::{Minted, verifier::Verifier};

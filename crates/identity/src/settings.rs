@@ -82,20 +82,10 @@ impl IdentitySettings {
         }
     }
 
-    /// The settings as they are used: checked, the name without a slash at its end, since issuers are compared
-    /// letter by letter (RFC 8414, 3.3).
+    /// The settings as they are used: checked.
     pub(crate) fn checked(mut self) -> Result<Self, IdentityError> {
         let invalid = |field, takes| Err(IdentityError::Invalid { field, takes });
-        while self.issuer.ends_with('/') {
-            self.issuer.pop();
-        }
-        let host = self.issuer.strip_prefix("https://").or_else(|| self.issuer.strip_prefix("http://"));
-        let is_url = host.is_some_and(|host| {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"\\".contains(&byte))
-        });
-        if !is_url {
-            return invalid("issuer", "an http or https URL without query and fragment");
-        }
+        self.issuer = issuer_name(&self.issuer)?;
         if !(TOKEN_LIFE_MIN_S..=TOKEN_LIFE_MAX_S).contains(&self.token_life_s) {
             return invalid("token_life_s", "300 to 900 seconds");
         }
@@ -108,6 +98,17 @@ impl IdentitySettings {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+}
+
+/// An issuer's name without a slash at its end, since issuers are compared letter by letter (RFC 8414, 3.3).
+pub(crate) fn issuer_name(name: &str) -> Result<String, IdentityError> {
+    let name = name.trim_end_matches('/');
+    let host = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://"));
+    let is_url = host.is_some_and(|host| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"\\".contains(&byte))
+    });
+    let takes = "an http or https URL without query and fragment";
+    is_url.then(|| name.to_owned()).ok_or(IdentityError::Invalid { field: "issuer", takes })
 }
 
 #[cfg(test)]

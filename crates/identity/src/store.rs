@@ -8,7 +8,7 @@ mod suite;
 
 use crate::{Client, TokenAlgorithm};
 use async_trait::async_trait;
-use ficha_contract::StoreError;
+use ficha_contract::{Issuer, PublishedKey, Revocation, StoreError};
 use jiff::Timestamp;
 use std::{fmt, sync::Arc};
 use uuid::Uuid;
@@ -94,22 +94,17 @@ impl fmt::Debug for StoredKey {
     }
 }
 
-/// Something that was revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// Its place in the order.
-    pub number: i64,
-    /// What.
-    pub revoked: Revoked,
-    /// Until when this matters.
-    pub until: Timestamp,
-}
+/// A store, as verifiers see it.
+pub(crate) struct Shown(pub(crate) Arc<dyn IdentityStore>);
 
-/// What can be revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// The token of this `jti`.
-    Token(Uuid),
-    /// Every token of this client.
-    Client(Arc<str>),
+#[async_trait]
+impl Issuer for Shown {
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
+        let public = |StoredKey { public: jwk, retires_at, .. }| PublishedKey { jwk, retires_at };
+        Ok(self.0.keys().await?.into_iter().map(public).collect())
+    }
+
+    async fn revocations(&self, after: i64, limit: usize) -> Result<Vec<Revocation>, StoreError> {
+        self.0.revocations(after, limit).await
+    }
 }

@@ -1,5 +1,6 @@
 //! Access tokens (RFC 9068).
 
+pub(crate) mod published;
 pub(crate) mod revocations;
 pub(crate) mod verifier;
 

@@ -17,6 +17,7 @@
 //! When a second room needs it; it panics where the test's own code is wrong, never where the tested code may be.
 #![expect(clippy::expect_used, reason = "a panic here is a failing test")]
 
+mod ask;
 mod client;
 mod evidence;
 pub mod mongo;
@@ -26,6 +27,7 @@ mod shell;
 mod tokens;
 mod world;
 
+pub use ask::ask;
 pub use client::{Answer, Call, Client};
 pub use evidence::MemoryEvidence;
 pub use shell::TestShell;

@@ -42,7 +42,7 @@ impl TestShell {
 
     /// These routes in this shell, as the server would serve them.
     pub fn wrap(&self, routes: Router) -> Router {
-        wrap(routes, &self.shell, Arc::new(|| Ok(())))
+        wrap(routes, &self.shell, Arc::new(|| Ok(String::new())))
     }
 
     /// A client of these routes in this shell.

@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
+    ("remote", &["contract", "domain", "http"]),
     ("intake", &["contract", "domain"]),
     ("population", &["domain"]),
     ("testkit", &["contract", "domain", "engines", "http"]),

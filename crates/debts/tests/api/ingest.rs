@@ -2,7 +2,7 @@
 
 use crate::{Base, CPF, debt, person};
 use ficha_contract::{
-    Ask, Base as _, Found, Ingest, Ingested, Source,
+    Base as _, Found, Ingest, Ingested, Source,
     wire::{DebtsPerson, Of},
 };
 use ficha_domain::{Cpf, CpfValidation, Purpose};
@@ -78,7 +78,7 @@ async fn what_only_shows_beside_what_is_there_is_refused_by_its_field() {
 async fn the_section_of_a_dossier_is_the_body_of_the_route() {
     let base = Base::new().await;
     let cpf = Cpf::parse(CPF, CpfValidation::Strict).unwrap();
-    let ask = |now| Ask { cpf, purpose: Purpose::RiskAnalysis, now };
+    let ask = |now| ficha_testkit::ask(cpf, Purpose::RiskAnalysis, now);
     let written_at = base.test.world.now();
     let nobody = base.debts.section(&ask(written_at)).await.unwrap();
     assert_eq!(nobody, Found::Nobody { as_of: written_at, source: Source::Own });

@@ -65,7 +65,7 @@ mod tests {
 
     fn ask() -> Ask {
         let cpf = Cpf::parse(CPF, CpfValidation::Format).unwrap();
-        Ask { cpf, purpose: Purpose::CreditGranting, now: "2026-11-22T12:00:00Z".parse().unwrap() }
+        ficha_testkit::ask(cpf, Purpose::CreditGranting, "2026-11-22T12:00:00Z".parse().unwrap())
     }
 
     fn after(seconds: i64) -> Timestamp {

@@ -161,8 +161,8 @@ fn wanted(list: &SeedList, validation: CpfValidation) -> Result<(Option<Cpf>, Op
 }
 
 fn order(reader: &Reader<DossierRead>, dossiers: &Dossiers, cpf: Cpf) -> Result<Order, Problem> {
-    let (ask, scopes) = (reader.ask(cpf), reader.caller().scopes);
-    let question = Question { ask, scopes, wanted: dossiers.everything()? };
+    let wanted = dossiers.everything()?;
+    let question = Question { ask: reader.ask(cpf, wanted.budget()), wanted };
     Ok(Order { question, client: reader.caller().client.clone(), idempotency: None })
 }
 

@@ -205,7 +205,7 @@ pub(super) async fn app_in(dir: tempfile::TempDir, bases: [Arc<Fake>; 3], clock:
     let shell = Shell::new(world, Arc::new(Tokens), record.clone(), Limits::default(), Metrics::default());
     let (router, openapi) = routes(dossiers, shell.clone()).split_for_parts();
     let openapi = serde_json::to_value(ficha_http::document(openapi, "dossier", "test")).unwrap();
-    let router = wrap(router, &shell, Arc::new(|| Ok(())));
+    let router = wrap(router, &shell, Arc::new(|| Ok(String::new())));
     App { router, bases, clock, record, openapi, dir }
 }
 

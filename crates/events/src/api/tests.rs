@@ -85,7 +85,7 @@ async fn app_checking(on: On, validation: CpfValidation) -> App {
     let shell = Shell::new(world, Arc::new(Tokens), evidence.clone(), Limits::default(), Metrics::default());
     let shell = shell.validating(validation);
     let (routes, _) = crate::routes(events, shell.clone()).split_for_parts();
-    App { router: wrap(routes, &shell, Arc::new(|| Ok(()))), evidence, _alive }
+    App { router: wrap(routes, &shell, Arc::new(|| Ok(String::new()))), evidence, _alive }
 }
 
 impl App {

@@ -16,7 +16,9 @@ async fn open() -> Base3 {
 }
 
 fn ask(purpose: Purpose) -> Ask {
-    Ask { cpf: cpf(ANA), purpose, now: at(NOW) }
+    let (cpf, now, consultation) = (cpf(ANA), at(NOW), uuid::Uuid::nil());
+    let (client, scopes, within) = ("shop".into(), "read".parse().unwrap(), Duration::from_secs(1));
+    Ask { cpf, purpose, now, consultation, client, scopes, within }
 }
 
 fn consulted(purpose: Purpose, when: &str) -> Consultation {

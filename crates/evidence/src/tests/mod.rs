@@ -48,7 +48,8 @@ fn world(seed: u64) -> World {
     World::new(Arc::new(MovedClock::at(now)), Arc::new(SeededRandom::new(seed)))
 }
 
-const SETTINGS: SpoolSettings = SpoolSettings { max_bytes: 1 << 20, request_max: Duration::from_secs(10) };
+const SETTINGS: SpoolSettings =
+    SpoolSettings { max_bytes: 1 << 20, request_max: Duration::from_secs(10), alone: true };
 
 /// Segments of a few records; the mover rests unless it is asked.
 const SMALL: Tuning = Tuning {

@@ -100,6 +100,14 @@ async fn a_list_is_complete_until_now() {
 }
 
 #[tokio::test]
+async fn of_what_others_record_elsewhere_no_list_is_called_complete() {
+    let (disk, store) = (SimDisk::default(), MemoryStore::default());
+    let settings = SpoolSettings { alone: false, ..SETTINGS };
+    let service = EvidenceService::start(Parts { settings, ..parts(&disk, &store) }).await.unwrap();
+    assert_eq!(service.complete_until(), Timestamp::UNIX_EPOCH);
+}
+
+#[tokio::test]
 async fn the_mover_is_woken_by_a_batch_and_comes_back_from_an_absence() {
     let (disk, store) = (SimDisk::default(), MemoryStore::default());
     let tuning = Tuning { wake_at: 6, ..SMALL };

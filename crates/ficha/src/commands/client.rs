@@ -1,6 +1,6 @@
 //! `ficha client` and `ficha key`: who may ask, and what signs.
 
-use crate::{cli, config::Config, folder::Folder, wiring};
+use crate::{cli, config::Config, folder::Folder, roles::Role, wiring};
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
@@ -13,6 +13,7 @@ const OPERATOR_TOKEN_S: u32 = 60;
 
 /// Opens the issuer's store beside whoever serves the folder.
 pub async fn identity(config: &Config, folder: &Folder, world: &World, issuer: &str) -> Result<Identity> {
+    config.demand(Role::Identity)?;
     let keyring = folder.keys(config, world)?;
     let config = Config { public_url: issuer.to_owned(), ..config.clone() };
     wiring::open_identity(&config, &folder.path, &keyring, world).await

@@ -6,7 +6,9 @@ use crate::{
     config::Config,
     folder::{Folder, taken},
     load::{self, Feeds},
-    progress, stores,
+    progress,
+    roles::Role,
+    stores,
     wiring::App,
 };
 use anyhow::{Context, Result, bail};
@@ -45,6 +47,7 @@ pub async fn run(args: &cli::Demo, mut config: Config, world: &World) -> Result<
     if let Some(port) = args.port {
         config.listen.set_port(port);
     }
+    Role::ALL.into_iter().try_for_each(|role| config.demand(role))?;
     let folder = Folder::open(&config.dir)?;
     let _lock = folder.lock()?.ok_or_else(|| taken(&folder))?;
     folder.forget_serving()?;
@@ -85,9 +88,14 @@ async fn make(args: &cli::Demo, folder: &Folder, app: &App, world: &World) -> Re
     }
     eprintln!("Making {} synthetic people in {} …", args.people, folder.path.display());
     let today = progress::today(world);
-    let feeds = Feeds { debts: &app.debts, score: &app.score, events: &*app.events };
+    let (Some(debts), Some(score), Some(events), Some(identity)) =
+        (&app.debts, &app.score, &app.events, &app.identity)
+    else {
+        bail!("the demo is everything in one process; leave `roles` as it is");
+    };
+    let feeds = Feeds { debts, score, events: &**events };
     load::run(Population::new(SEED, today), args.people, feeds).await?;
-    let (client, secret) = app.identity.add_client(demo_client()?).await?;
+    let (client, secret) = identity.add_client(demo_client()?).await?;
     let client_secret = secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default();
     let made = Made {
         synthetic: true,

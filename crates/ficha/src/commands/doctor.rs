@@ -1,8 +1,10 @@
 //! `ficha doctor`: what is wrong with an installation, and what to do.
 
+use super::Ready;
 use crate::{
     config::Config,
     folder::{Folder, free_bytes},
+    roles::Role,
     wiring::App,
 };
 use anyhow::Result;
@@ -25,6 +27,7 @@ pub async fn run(config: &Config, world: &World) -> Result<bool> {
         findings.push(keys(config, &folder, world));
         findings.push(disk(config, &folder.path));
         findings.extend(stores(config, &folder.path));
+        findings.extend(elsewhere(config));
         findings.push(serving(config, &folder, world).await);
     }
     let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong(..))).count();
@@ -86,6 +89,14 @@ fn stores(config: &Config, dir: &Path) -> Vec<Finding> {
     files.filter(|file| dir.join(file).exists()).map(|file| store(dir, &file)).collect()
 }
 
+/// What one of several processes cannot know.
+fn elsewhere(config: &Config) -> Option<Finding> {
+    let blind = config.roles.has(Role::Events) && config.sees_only_itself();
+    let what = "base C shows the consultations of its own process only, and calls no list of them complete";
+    let fix = "let all processes keep them in one store (evidence.url), if they are to be seen together";
+    blind.then(|| Finding::Wrong(what.into(), fix.into()))
+}
+
 fn store(dir: &Path, file: &str) -> Finding {
     match ficha_sqlite::quick_check(&dir.join(file)) {
         Ok(()) => Finding::Good(format!("{file} is whole")),
@@ -107,7 +118,7 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
         }
         // Nobody serves it: so it can be opened here, keys and all.
         Ok(Some(_lock)) => match App::open(config, folder, world).await {
-            Ok(app) => match app.evidence.close().await {
+            Ok(app) => match app.close().await {
                 Ok(()) => Finding::Good("nobody serves this folder now; it opens with these keys".into()),
                 Err(error) => Finding::Wrong(
                     format!("the spool is not moved: {error}"),
@@ -117,7 +128,7 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
             Err(error) => Finding::Wrong(format!("the folder does not open: {error:#}"), "see above".into()),
         },
         Ok(None) => match super::ready(folder).await {
-            Ok(url) => spool(&url).await,
+            Ok(Ready { url, said }) => spool(&url, &said).await,
             Err(error) => {
                 Finding::Wrong(format!("{error:#}"), "see its log; restart it if it does not answer".into())
             }
@@ -126,7 +137,7 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
 }
 
 /// What the server that is ready says of its record.
-async fn spool(url: &str) -> Finding {
+async fn spool(url: &str, said: &str) -> Finding {
     let figures = match reqwest::get(format!("{url}/metrics")).await {
         Ok(answer) => answer.text().await.unwrap_or_default(),
         Err(_) => String::new(),
@@ -150,5 +161,6 @@ async fn spool(url: &str) -> Finding {
             "see why evidence.sqlite does not take it; at the bound answers end".into(),
         );
     }
-    Finding::Good(format!("the server at {url} is ready, its record flows"))
+    let said = if said.is_empty() { String::new() } else { format!("; {said}") };
+    Finding::Good(format!("the server at {url} is ready, its record flows{said}"))
 }

@@ -5,7 +5,7 @@
 //! Either way it is recorded.
 
 use super::view;
-use crate::{cli, config::Config, folder::Folder, wiring::App};
+use crate::{cli, config::Config, folder::Folder, roles::Role, wiring::App};
 use anyhow::{Context, Result, bail};
 use axum::{
     body::{Body, to_bytes},
@@ -18,6 +18,9 @@ use tower::ServiceExt;
 /// Prints the dossier; `false` when nobody of that CPF is known.
 pub async fn run(args: &cli::Dossier, config: &Config, world: &World) -> Result<bool> {
     let cpf = args.cpf;
+    // A token for the operator is the issuer's to make.
+    config.demand(Role::Dossier)?;
+    config.demand(Role::Identity)?;
     let folder = Folder::existing(&config.dir)?;
     let (status, body) = match folder.lock()? {
         Some(_lock) => ask_here(cpf, args, config, &folder, world).await?,
@@ -45,7 +48,8 @@ async fn ask_here(
     world: &World,
 ) -> Result<(u16, Vec<u8>)> {
     let app = App::open(config, folder, world).await?;
-    let token = super::client::operator_token(&app.identity).await?;
+    let identity = app.identity.as_ref().context("the issuer is elsewhere")?;
+    let token = super::client::operator_token(identity).await?;
     let request = Request::get(format!("/dossie/{cpf}"))
         .header("host", "localhost")
         .header("authorization", format!("Bearer {token}"))
@@ -54,7 +58,7 @@ async fn ask_here(
     let answer = app.common().oneshot(request).await?;
     let status = answer.status().as_u16();
     let body = to_bytes(answer.into_body(), usize::MAX).await?;
-    app.evidence.close().await?;
+    app.close().await?;
     Ok((status, body.to_vec()))
 }
 

@@ -30,6 +30,7 @@ pub async fn run(args: &cli::Import, config: &Config, world: &World) -> Result<(
     if let Some(taken) = args.quarantine.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
         bail!("--quarantine takes the name of a new file; {} is there already", taken.display());
     }
+    config.demand(args.base.role())?;
     let folder = Arc::new(Folder::open(&config.dir)?);
     make_whole(config, &folder, world).await?;
     let keyring = folder.keys(config, world)?;
@@ -57,8 +58,7 @@ async fn make_whole(config: &Config, folder: &Folder, world: &World) -> Result<(
         return Ok(());
     }
     let _lock = folder.lock()?.ok_or_else(|| taken(folder))?;
-    App::open(config, folder, world).await?.evidence.close().await?;
-    Ok(())
+    App::open(config, folder, world).await?.close().await
 }
 
 async fn all<R: Row>(

@@ -13,8 +13,16 @@ mod view;
 use crate::folder::Folder;
 use anyhow::{Context, Result, bail};
 
-/// Asks the server of this folder whether it is ready; its origin.
-pub async fn ready(folder: &Folder) -> Result<String> {
+/// A server that is ready.
+pub struct Ready {
+    /// Its origin.
+    pub url: String,
+    /// What else it says of itself.
+    pub said: String,
+}
+
+/// Asks the server of this folder whether it is ready.
+pub async fn ready(folder: &Folder) -> Result<Ready> {
     if folder.lock()?.is_some() {
         bail!("nobody serves {}", folder.path.display());
     }
@@ -25,12 +33,11 @@ pub async fn ready(folder: &Folder) -> Result<String> {
         .send()
         .await
         .with_context(|| format!("the server at {} does not answer", serving.url))?;
-    if !answer.status().is_success() {
-        bail!(
-            "the server at {} is not ready: {}",
-            serving.url,
-            answer.text().await.unwrap_or_default().trim()
-        );
+    let is_ready = answer.status().is_success();
+    let text = answer.text().await.unwrap_or_default();
+    if !is_ready {
+        bail!("the server at {} is not ready: {}", serving.url, text.trim());
     }
-    Ok(serving.url)
+    let said = text.lines().skip(1).collect::<Vec<_>>().join("; ");
+    Ok(Ready { url: serving.url, said })
 }

@@ -26,6 +26,5 @@ async fn write(out: &Path, config: &Config, world: &World) -> Result<()> {
         fs::write(&path, format!("{json}\n"))
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    app.evidence.close().await?;
-    Ok(())
+    app.close().await
 }

@@ -1,4 +1,4 @@
-//! `ficha serve`: everything, until it is told to stop.
+//! `ficha serve`: the roles of this process, until it is told to stop.
 
 use crate::{
     config::Config,
@@ -30,6 +30,8 @@ pub struct Listeners {
     common: Listening,
     /// Those of roles that have one of their own.
     pub roles: Vec<(&'static str, Listening)>,
+    /// What other processes ask.
+    peers: Option<Listening>,
 }
 
 /// Takes the ports, so that the issuer's name is known before the first token.
@@ -45,12 +47,15 @@ pub fn bind(config: &mut Config) -> Result<Listeners> {
         Ok((role, listening))
     };
     let roles = config.role_listeners()?.into_iter().map(bind).collect::<Result<_>>()?;
-    Ok(Listeners { common, roles })
+    let peers = config.peers.address()?.map(|address| {
+        Listening::bind(address).with_context(|| format!("peers.listen: {address} cannot be listened on"))
+    });
+    Ok(Listeners { common, roles, peers: peers.transpose()? })
 }
 
 /// Serves an application that is open.
 pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Listeners) -> Result<()> {
-    let Listeners { common, roles } = listeners;
+    let Listeners { common, roles, peers } = listeners;
     let told = told_to_stop()?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
@@ -59,6 +64,10 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
     for (role, listening) in roles {
         tracing::info!(role, address = %listening.address, "serving a role");
         servers.spawn(listen(listening, app.single(role), config.limits.clone(), stopped.clone()));
+    }
+    if let Some((listening, desks)) = peers.zip(app.desks()?) {
+        tracing::info!(address = %listening.address, "serving other processes");
+        servers.spawn(listen(listening, desks, config.limits.clone(), stopped.clone()));
     }
     folder.announce(&Serving {
         url: format!("http://{address}"),
@@ -76,7 +85,7 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
         server.context("a listener panicked")??;
     }
     folder.forget_serving()?;
-    app.evidence.close().await?;
+    app.close().await?;
     folder.settle(config)?;
     ended
 }

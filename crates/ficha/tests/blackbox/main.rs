@@ -14,3 +14,4 @@ mod postgres;
 mod sealed;
 mod seed_formats;
 mod server;
+mod topology;

@@ -15,15 +15,26 @@ use std::{
 pub const CPF: &str = "52998224725";
 pub const OTHER_CPF: &str = "12345678909";
 
+/// The roles, each of which can have a process of its own; the others verify by what `identity` tells.
+pub const ROLES: [&str; 5] = ["identity", "debts", "score", "events", "dossier"];
+
+/// An installation: one process, or one for each role.
 pub struct Server {
-    process: Child,
+    processes: Vec<Process>,
     pub dir: Arc<tempfile::TempDir>,
     settings: Vec<(String, String)>,
+    /// The common origin, where there is one.
     pub url: String,
-    /// The roles' own listeners: role, URL.
-    roles: Vec<(String, String)>,
     http: reqwest::Client,
-    log: Arc<Mutex<String>>,
+    /// Where several processes keep what they share.
+    database: Option<ficha_testkit::postgres::Guard>,
+}
+
+/// In how many processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    OneProcess,
+    OnePerRole,
 }
 
 pub struct Answer {
@@ -54,40 +65,9 @@ impl Server {
 
     /// Starts one in this folder, with these settings.
     pub fn start_in(dir: Arc<tempfile::TempDir>, settings: &[(&str, &str)]) -> Self {
-        let mut process = command(dir.path())
-            .arg("serve")
-            .env("FICHA_LISTEN", "127.0.0.1:0")
-            .env("FICHA_PUBLIC_URL", "https://ficha.test")
-            .envs(settings.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
-        let mut roles = Vec::new();
-        let url = loop {
-            let line =
-                lines.next().unwrap_or_else(|| panic!("ficha ended: {}", log.lock().unwrap())).unwrap();
-            log.lock().unwrap().push_str(&format!("{line}\n"));
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            let fields = &entry["fields"];
-            let url = || format!("http://{}", fields["address"].as_str().unwrap());
-            match fields["message"].as_str() {
-                Some("serving a role") => roles.push((fields["role"].as_str().unwrap().to_owned(), url())),
-                Some("serving") => break url(),
-                _ => {}
-            }
-        };
-        let rest = log.clone();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                rest.lock().unwrap().push_str(&format!("{line}\n"));
-            }
-        });
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Self { process, dir, settings, url, roles, http, log }
+        let settings = owned(settings);
+        let process = Process::start(dir.path(), &settings);
+        Self::of(vec![process], dir, settings)
     }
 
     /// Starts one whose roles have listeners of their own, too.
@@ -99,16 +79,84 @@ impl Server {
         Self::start_in(folder(), &settings)
     }
 
+    /// Starts one of this shape; several processes share a server of databases, and their record.
+    pub async fn of_shape(shape: Shape) -> Self {
+        if shape == Shape::OneProcess {
+            return Self::start();
+        }
+        let (url, guard) = ficha_testkit::postgres::database().await;
+        let stores = ["DEBTS", "SCORE", "DOSSIER", "IDENTITY", "EVIDENCE"];
+        let settings = stores.map(|store| (format!("FICHA_{store}__URL"), url.clone()));
+        let settings = settings.each_ref().map(|(key, url)| (key.as_str(), url.as_str()));
+        Self { database: Some(guard), ..Self::split(&settings) }
+    }
+
+    /// Starts a process for each role, each in a folder of its own below one.
+    pub fn split(settings: &[(&str, &str)]) -> Self {
+        let dir = folder();
+        let settings = split::settings(dir.path(), settings);
+        let is_shared = settings.iter().any(|(key, _)| key == "FICHA_EVIDENCE__URL");
+        for role in ROLES.into_iter().filter(|_| is_shared) {
+            // Without a folder nothing but what is shared is made.
+            let mut migrate = command(&dir.path().join("none"));
+            let migrate = migrate.arg("migrate").envs(split::of(role, &settings)).output().unwrap();
+            assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
+        }
+        Self::start_split(dir, settings)
+    }
+
+    fn start_split(dir: Arc<tempfile::TempDir>, settings: Vec<(String, String)>) -> Self {
+        let begin = |role: &&str| Process::begin(&dir.path().join(role), &split::of(role, &settings));
+        // The others ask the issuer when they start; so they need not ask again a second later.
+        let mut processes = vec![begin(&ROLES[0]).serving()];
+        let rest: Vec<_> = ROLES[1..].iter().map(begin).collect();
+        processes.extend(rest.into_iter().map(Starting::serving));
+        Self::of(processes, dir, settings)
+    }
+
+    fn of(processes: Vec<Process>, dir: Arc<tempfile::TempDir>, settings: Vec<(String, String)>) -> Self {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let url = processes[0].url.clone();
+        Self { processes, dir, settings, url, http, database: None }
+    }
+
     /// A path on a role's own listener.
     pub fn on(&self, role: &str, path: &str) -> String {
-        let (_, url) = self.roles.iter().find(|(known, _)| known == role).unwrap();
+        let (_, url) = self.processes[0].roles.iter().find(|(known, _)| known == role).unwrap();
         format!("{url}{path}")
     }
 
-    /// Runs another `ficha` command on the same folder, with the same settings.
+    /// The process of a role.
+    pub fn process(&mut self, role: &str) -> &mut Process {
+        let at = ROLES.iter().position(|known| *known == role).unwrap();
+        &mut self.processes[at]
+    }
+
+    /// Kills the process of a role in the middle of whatever it does.
+    pub fn kill_role(&mut self, role: &str) {
+        self.process(role).kill();
+    }
+
+    /// Starts the process of a role again.
+    pub fn start_role(&mut self, role: &str) {
+        let settings = split::of(role, &self.settings);
+        let dir = self.dir.path().join(role);
+        *self.process(role) = Process::start(&dir, &settings);
+    }
+
+    /// Runs another `ficha` command on the folder, with the same settings; of several that of the issuer.
     pub fn run(&self, args: &[&str]) -> Output {
-        let mut command = command(self.dir.path());
-        command.env("FICHA_PUBLIC_URL", "https://ficha.test").envs(self.settings.iter().cloned());
+        self.run_at(ROLES[0], args)
+    }
+
+    /// Runs another `ficha` command beside the process of a role.
+    pub fn run_at(&self, role: &str, args: &[&str]) -> Output {
+        let (dir, settings) = match self.processes.len() {
+            1 => (self.dir.path().to_owned(), self.settings.clone()),
+            _ => (self.dir.path().join(role), split::of(role, &self.settings)),
+        };
+        let mut command = command(&dir);
+        command.env("FICHA_PUBLIC_URL", "https://ficha.test").envs(settings);
         command.args(args).output().unwrap()
     }
 
@@ -137,9 +185,23 @@ impl Server {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A request of a path on the common origin, or of a whole URL.
+    /// Where a path is served.
+    fn origin(&self, path: &str) -> &str {
+        let role = match path.split(['/', '?']).nth(1).unwrap_or_default() {
+            "divida" => "debts",
+            "score" => "score",
+            "dossie" | "dossies" => "dossier",
+            "oauth" | ".well-known" => "identity",
+            _ => "events",
+        };
+        let at = ROLES.iter().position(|known| *known == role).unwrap();
+        self.processes.get(at).map_or(&self.url, |process| &process.url)
+    }
+
+    /// A request of a path where it is served, or of a whole URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with('/') { format!("{}{path}", self.url) } else { path.to_owned() };
+        let url =
+            if path.starts_with('/') { format!("{}{path}", self.origin(path)) } else { path.to_owned() };
         self.http.request(method, url)
     }
 
@@ -163,18 +225,24 @@ impl Server {
 
     /// Asks it to stop, waits for it, and gives its folder and its whole log.
     pub fn stop(mut self) -> (Arc<tempfile::TempDir>, String) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.process.wait().unwrap().success(), "{}", self.log.lock().unwrap());
-        let log = self.log.lock().unwrap().clone();
-        (self.dir.clone(), log)
+        let logs: Vec<_> = self.processes.iter_mut().map(Process::stop).collect();
+        (self.dir.clone(), logs.concat())
     }
 
     /// Kills it in the middle of whatever it does.
     pub fn kill(mut self) -> Arc<tempfile::TempDir> {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.processes.iter_mut().for_each(Process::kill);
         self.dir.clone()
+    }
+
+    /// Kills it in the middle of whatever it does, and starts it again.
+    pub fn killed_and_started(mut self) -> Self {
+        self.processes.iter_mut().for_each(Process::kill);
+        let (dir, settings) = (self.dir.clone(), self.settings.clone());
+        match self.processes.len() {
+            1 => Self::of(vec![Process::start(dir.path(), &settings)], dir, settings),
+            _ => Self { database: self.database.take(), ..Self::start_split(dir, settings) },
+        }
     }
 
     /// Everybody that the tests know in all three bases.
@@ -192,11 +260,153 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+/// A process that serves a folder.
+pub struct Process {
+    child: Child,
+    pub url: String,
+    /// The roles' own listeners: role, URL.
+    roles: Vec<(String, String)>,
+    log: Arc<Mutex<String>>,
+}
+
+/// One that does not serve yet.
+struct Starting(Child);
+
+impl Process {
+    fn start(dir: &Path, settings: &[(String, String)]) -> Self {
+        Self::begin(dir, settings).serving()
+    }
+
+    fn begin(dir: &Path, settings: &[(String, String)]) -> Starting {
+        let child = command(dir)
+            .arg("serve")
+            .env("FICHA_LISTEN", "127.0.0.1:0")
+            .env("FICHA_PUBLIC_URL", "https://ficha.test")
+            .envs(settings.iter().cloned())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        Starting(child.unwrap())
+    }
+
+    /// Asks it to stop, and gives its log.
+    fn stop(&mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "{}", self.log.lock().unwrap());
+        self.log.lock().unwrap().clone()
+    }
+
+    fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Starting {
+    /// Waits until it serves.
+    fn serving(self) -> Process {
+        let mut child = self.0;
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut roles = Vec::new();
+        let url = loop {
+            let line =
+                lines.next().unwrap_or_else(|| panic!("ficha ended: {}", log.lock().unwrap())).unwrap();
+            log.lock().unwrap().push_str(&format!("{line}\n"));
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            let fields = &entry["fields"];
+            let url = || format!("http://{}", fields["address"].as_str().unwrap());
+            match fields["message"].as_str() {
+                Some("serving a role") => roles.push((fields["role"].as_str().unwrap().to_owned(), url())),
+                Some("serving") => break url(),
+                _ => {}
+            }
+        };
+        let rest = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                rest.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        Process { child, url, roles, log }
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         // Stopped or killed already, in most tests.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.kill();
+    }
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What the processes of one installation have to know of each other.
+mod split {
+    use super::{ROLES, command, owned};
+    use std::{
+        fs::{self, DirBuilder, OpenOptions},
+        io::Write,
+        net::{SocketAddr, TcpListener},
+        os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+        path::Path,
+        sync::atomic::{AtomicU16, Ordering},
+    };
+
+    /// What is common to all: the key file that the operator brought, where each is, and how it is known.
+    pub fn settings(dir: &Path, settings: &[(&str, &str)]) -> Vec<(String, String)> {
+        let root = dir.join("root.key");
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&root);
+        writeln!(file.unwrap(), "ficha-key-1 {}", "07".repeat(32)).unwrap();
+        let mut all = owned(settings);
+        all.push(("FICHA_KEYS__FILE".into(), root.display().to_string()));
+        for role in ROLES {
+            let folder = dir.join(role);
+            DirBuilder::new().mode(0o700).create(&folder).unwrap();
+            let key = command(&folder).arg("peer-key").output().unwrap();
+            let key = String::from_utf8(key.stdout).unwrap().trim().to_owned();
+            assert!(key.starts_with("ed25519:") && fs::exists(folder.join("peer.key")).unwrap());
+            let name = role.to_uppercase();
+            all.push((format!("FICHA_PEERS__{name}__KEYS"), key));
+            all.push((format!("FICHA_PEERS__{name}__URL"), format!("http://{}", address())));
+        }
+        all
+    }
+
+    /// What one of them is told: its own role, and where the others are whom it asks.
+    pub fn of(role: &str, settings: &[(String, String)]) -> Vec<(String, String)> {
+        let (mut own, mut told) = (String::new(), Vec::new());
+        for (key, value) in settings {
+            let of_url = key.strip_prefix("FICHA_PEERS__").and_then(|key| key.strip_suffix("__URL"));
+            match of_url {
+                Some(name) if name.eq_ignore_ascii_case(role) => {
+                    own = value.trim_start_matches("http://").to_owned();
+                }
+                Some("DOSSIER") => {}
+                _ => told.push((key.clone(), value.clone())),
+            }
+        }
+        told.push(("FICHA_ROLES".into(), role.to_owned()));
+        told.push(("FICHA_PEERS__LISTEN".into(), own));
+        told
+    }
+
+    /// An address that stays free while its process is away: from below the ports that the system gives to whoever asks.
+    fn address() -> SocketAddr {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let begin = u32::from(std::process::id() as u16) * 64;
+        loop {
+            let next = begin + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+            let port = u16::try_from(10_000 + next % 20_000).unwrap();
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
     }
 }
 

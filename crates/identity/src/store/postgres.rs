@@ -2,10 +2,10 @@
 
 mod rows;
 
-use super::{IdentityStore, Revocation, StoredKey};
+use super::{IdentityStore, StoredKey};
 use crate::Client;
 use async_trait::async_trait;
-use ficha_contract::StoreError;
+use ficha_contract::{Revocation, StoreError};
 use ficha_postgres::{Error, KEY_TABLE, Postgres, Repeat, Settings, Step, Stop, Transaction, Working};
 use ficha_seal::Vault;
 use jiff::Timestamp;

@@ -2,10 +2,10 @@
 
 mod rows;
 
-use super::{IdentityStore, Revocation, Revoked, StoredKey};
+use super::{IdentityStore, StoredKey};
 use crate::Client;
 use async_trait::async_trait;
-use ficha_contract::StoreError;
+use ficha_contract::{Revocation, StoreError};
 use ficha_seal::Vault;
 use ficha_sqlite::{Database, Error, KEY_TABLE, Migration};
 use jiff::Timestamp;

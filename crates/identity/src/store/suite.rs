@@ -2,9 +2,9 @@
 //! `identity_store_suite!(make)`, `make` being an async function that returns a fresh store, the same data opened once
 //! more as another process would, and what keeps it alive.
 
-use super::{IdentityStore, Revoked, StoredKey};
+use super::{IdentityStore, StoredKey};
 use crate::{Client, Credential, TokenAlgorithm, testing};
-use ficha_contract::RateLimit;
+use ficha_contract::{RateLimit, Revoked};
 use ficha_domain::{Purpose, World};
 use jiff::{Timestamp, ToSpan};
 use std::{collections::BTreeSet, sync::Arc};

@@ -1,7 +1,7 @@
 //! What was revoked, as this process knows it: at most [`POLL_MS`] behind the store while somebody asks.
 
-use crate::{IdentityStore, Revocation, Revoked, pace::Pace};
-use ficha_contract::StoreError;
+use crate::pace::Pace;
+use ficha_contract::{Issuer, Revocation, Revoked, StoreError};
 use jiff::Timestamp;
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ const PAGE: usize = if cfg!(test) { 3 } else { 4096 };
 
 /// The tokens and clients that were revoked and could still be alive.
 pub(crate) struct Revocations {
-    store: Arc<dyn IdentityStore>,
+    issuer: Arc<dyn Issuer>,
     /// Nothing is revoked most of the time: then nobody takes the lock.
     any: AtomicBool,
     seen: RwLock<Seen>,
@@ -41,10 +41,10 @@ struct Seen {
 }
 
 impl Revocations {
-    pub(crate) fn of(store: Arc<dyn IdentityStore>) -> Self {
+    pub(crate) fn of(issuer: Arc<dyn Issuer>) -> Self {
         let (polled, purged) = (Pace::default(), Pace::default());
         let (any, seen, polling) = (AtomicBool::new(false), RwLock::default(), tokio::sync::Mutex::default());
-        Self { store, any, seen, polling, polled, purged }
+        Self { issuer, any, seen, polling, polled, purged }
     }
 
     /// Whether this token was revoked, or its client.
@@ -88,7 +88,7 @@ impl Revocations {
     ) -> Result<(), StoreError> {
         // Noted only when it is known how it ended: whoever finds it due waits for the guard.
         let result = loop {
-            match self.store.revocations(*last, PAGE).await {
+            match self.issuer.revocations(*last, PAGE).await {
                 Ok(page) => {
                     let full = page.len() == PAGE;
                     *last = page.last().map_or(*last, |revocation| revocation.number);

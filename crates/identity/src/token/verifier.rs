@@ -1,9 +1,9 @@
 //! Verifying access tokens (RFC 9068, 4), without asking anybody about each.
 
-use super::{Claims, RateClaim, TYP, revocations::Revocations};
-use crate::{client::sha256, keys::Keys};
+use super::{Claims, RateClaim, TYP, published::Published, revocations::Revocations};
+use crate::{IdentityError, client::sha256, settings};
 use async_trait::async_trait;
-use ficha_contract::{Caller, TokenRefused, TokenVerifier};
+use ficha_contract::{Caller, Issuer, TokenRefused, TokenVerifier};
 use ficha_domain::World;
 use jiff::Timestamp;
 use jsonwebtoken::Header;
@@ -22,7 +22,7 @@ const CACHED_TOKENS: u64 = 10_000;
 /// Verifies access tokens: by signature once, from then on by their hash, for a minute. What was revoked is looked up
 /// each time.
 pub struct Verifier {
-    keys: Arc<Keys>,
+    keys: Published,
     revocations: Arc<Revocations>,
     world: World,
     cache: Cache<[u8; 32], Arc<Verified>>,
@@ -46,7 +46,21 @@ impl TokenVerifier for Verifier {
 }
 
 impl Verifier {
-    pub(crate) fn new(keys: Arc<Keys>, revocations: Arc<Revocations>, world: World) -> Self {
+    /// A verifier away from the issuer of this name, of whom it knows what it is told. Begins also while he tells nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::Invalid`]: this is no name of an issuer.
+    pub async fn away(issuer: Arc<dyn Issuer>, name: &str, world: World) -> Result<Arc<Self>, IdentityError> {
+        let (name, now) = (settings::issuer_name(name)?, world.now());
+        let keys = Published::of(issuer.clone(), name);
+        let revocations = Arc::new(Revocations::of(issuer));
+        for read in [keys.read(now).await, revocations.refresh(now).await] {
+            read.unwrap_or_else(|error| tracing::warn!(%error, "the issuer tells nothing yet"));
+        }
+        Ok(Arc::new(Self::new(keys, revocations, world)))
+    }
+
+    pub(crate) fn new(keys: Published, revocations: Arc<Revocations>, world: World) -> Self {
         // moka has a clock of its own, which bounds memory only: what counts is `good_until_ms`, by our clock.
         let cache = Cache::builder()
             .max_capacity(CACHED_TOKENS)
@@ -82,7 +96,8 @@ impl Verifier {
     async fn check(&self, token: &str, now: Timestamp) -> Result<Verified, TokenRefused> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefused::Invalid)?;
         let kid = known_form(&header)?;
-        let key = self.keys.find(kid).await.ok_or(TokenRefused::Invalid)?;
+        let unknown = || if self.keys.is_empty() { TokenRefused::Unknowable } else { TokenRefused::Invalid };
+        let key = self.keys.find(kid, now).await.ok_or_else(unknown)?;
         // Algorithm, issuer and audience are the key's, whatever the header says (RFC 8725, 3.1).
         let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation);
         verified(claims.map_err(|_| TokenRefused::Invalid)?.claims, now)

@@ -9,7 +9,7 @@ use ficha_people::Decision;
 use ficha_score::{Scorecard, ScorecardError, Scores};
 
 fn ask(app: &App, number: &str) -> Ask {
-    Ask { cpf: cpf(number), purpose: Purpose::CreditGranting, now: app.test.world.now() }
+    ficha_testkit::ask(cpf(number), Purpose::CreditGranting, app.test.world.now())
 }
 
 #[tokio::test]

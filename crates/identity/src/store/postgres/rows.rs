@@ -1,11 +1,8 @@
 //! Rows to values and back.
 
-use super::{Revocation, StoredKey};
-use crate::{
-    Client, Credential, SecretHash,
-    store::{Revoked, rate},
-};
-use ficha_contract::StoreError;
+use super::StoredKey;
+use crate::{Client, Credential, SecretHash, store::rate};
+use ficha_contract::{Revocation, Revoked, StoreError};
 use ficha_domain::Purpose;
 use ficha_postgres::{Params, Row, Stop, Transaction};
 use jiff::Timestamp;

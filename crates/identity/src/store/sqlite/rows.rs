@@ -1,7 +1,8 @@
 //! Rows to values and back.
 
-use super::{Revocation, Revoked, StoredKey};
+use super::StoredKey;
 use crate::{Client, Credential, SecretHash, store::rate};
+use ficha_contract::{Revocation, Revoked};
 use ficha_domain::Purpose;
 use jiff::Timestamp;
 use rusqlite::{Connection, Error, Row, params, types::Type};

@@ -2,12 +2,16 @@ use crate::{
     NewClient, TokenAlgorithm,
     testing::{self, TestIdentity, TestKey, WatchedStore, assemble},
 };
+use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ficha_contract::{RateLimit, TokenRefused, TokenVerifier};
+use ficha_contract::{Issuer, PublishedKey, RateLimit, Revocation, StoreError, TokenRefused, TokenVerifier};
 use ficha_domain::{Purpose, Scope};
 use serde_json::{Value, json};
-use std::sync::atomic::Ordering;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 async fn refusal(identity: &crate::Identity, token: &str) -> Option<TokenRefused> {
     identity.verifier().verify(token).await.err()
@@ -345,4 +349,70 @@ async fn while_the_store_is_away_what_was_issued_works_and_what_is_known_holds()
         assert_eq!(refusal(&identity, kept.reveal()).await, None);
         assert_eq!(refusal(&identity, revoked.reveal()).await, Some(TokenRefused::Revoked));
     }
+}
+
+/// An issuer as another process is told of it, which may be silent.
+struct Elsewhere {
+    shown: Arc<dyn Issuer>,
+    silent: AtomicBool,
+}
+
+impl Elsewhere {
+    fn told(&self) -> Result<&dyn Issuer, StoreError> {
+        match self.silent.load(Ordering::Relaxed) {
+            true => Err(StoreError::new("it does not answer")),
+            false => Ok(&*self.shown),
+        }
+    }
+}
+
+#[async_trait]
+impl Issuer for Elsewhere {
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
+        self.told()?.published().await
+    }
+
+    async fn revocations(&self, after: i64, limit: usize) -> Result<Vec<Revocation>, StoreError> {
+        self.told()?.revocations(after, limit).await
+    }
+}
+
+#[tokio::test]
+async fn away_from_the_issuer_tokens_are_verified_by_what_it_tells() {
+    let test = TestIdentity::new().await;
+    let token = test.token("debts:read").await.token;
+    let issuer = Arc::new(Elsewhere { shown: test.shown(), silent: true.into() });
+    let away = |name: &'static str| crate::Verifier::away(issuer.clone(), name, test.world.world.clone());
+    let verifier = away("https://ficha.example/").await.unwrap();
+    assert_eq!(verifier.verify(token.reveal()).await.err(), Some(TokenRefused::Unknowable));
+    issuer.silent.store(false, Ordering::Relaxed);
+    test.world.advance(1);
+    assert!(verifier.verify(token.reveal()).await.is_ok(), "as soon as the issuer tells its keys");
+    issuer.silent.store(true, Ordering::Relaxed);
+    test.world.advance(500);
+    assert!(verifier.verify(token.reveal()).await.is_ok(), "what was told goes on to hold");
+    issuer.silent.store(false, Ordering::Relaxed);
+    let id = verifier.examine(token.reveal()).await.unwrap().id;
+    test.revoke_token(id, test.world.world.now() + jiff::SignedDuration::from_secs(100)).await.unwrap();
+    test.world.advance(1);
+    assert_eq!(verifier.verify(token.reveal()).await.err(), Some(TokenRefused::Revoked));
+    let other = away("https://other.example").await.unwrap();
+    assert_eq!(other.verify(token.reveal()).await.err(), Some(TokenRefused::Invalid), "of another issuer");
+    assert!(away("ficha").await.is_err());
+}
+
+#[tokio::test]
+async fn away_from_the_issuer_a_key_that_retired_or_was_withdrawn_opens_nothing() {
+    let test = TestIdentity::new().await;
+    let verifier =
+        crate::Verifier::away(test.shown(), testing::ISSUER, test.world.world.clone()).await.unwrap();
+    test.rotate_key().await.unwrap();
+    test.world.advance(3590);
+    let last = test.mint_local("x", "debts:read".parse().unwrap(), None, 900).await.unwrap().token;
+    assert!(verifier.verify(last.reveal()).await.is_ok());
+    test.world.advance(900);
+    let fresh = crate::Verifier::away(test.shown(), testing::ISSUER, test.world.world.clone()).await.unwrap();
+    assert!(fresh.verify(last.reveal()).await.is_ok(), "published until its tokens are gone");
+    test.world.advance(100);
+    assert_eq!(fresh.verify(last.reveal()).await.err(), Some(TokenRefused::Invalid));
 }

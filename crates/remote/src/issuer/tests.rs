@@ -1,0 +1,156 @@
+use super::*;
+use crate::{
+    Desk, PeerKey,
+    testing::{Server, pair},
+};
+use ficha_contract::Revoked;
+use ficha_testkit::TestShell;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// An issuer that tells what it is told to.
+#[derive(Default)]
+struct Fake {
+    keys: Mutex<Vec<PublishedKey>>,
+    revocations: Mutex<Vec<Revocation>>,
+    ill: AtomicBool,
+}
+
+#[async_trait]
+impl Issuer for Fake {
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
+        match self.ill.load(Ordering::Relaxed) {
+            true => Err(StoreError::new("the disk is on fire")),
+            false => Ok(self.keys.lock().unwrap().clone()),
+        }
+    }
+
+    async fn revocations(&self, after: i64, limit: usize) -> Result<Vec<Revocation>, StoreError> {
+        let all = self.revocations.lock().unwrap();
+        Ok(all.iter().filter(|revocation| revocation.number > after).take(limit).cloned().collect())
+    }
+}
+
+struct Two {
+    test: TestShell,
+    issuer: Arc<Fake>,
+    keys: [Arc<PeerKey>; 2],
+    dir: TempDir,
+}
+
+impl Two {
+    fn new() -> Self {
+        let two = Self {
+            test: TestShell::new(),
+            issuer: Arc::default(),
+            keys: [pair(), pair()],
+            dir: tempfile::tempdir().unwrap(),
+        };
+        two.publish("one");
+        two
+    }
+
+    fn publish(&self, jwk: &str) {
+        self.issuer.keys.lock().unwrap().push(PublishedKey { jwk: jwk.into(), retires_at: None });
+    }
+
+    fn revoke(&self, numbers: std::ops::Range<i64>) {
+        let until = self.test.world.now() + SignedDuration::from_secs(900);
+        let revoked = |number: i64| Revoked::Token(Uuid::from_u128(number.unsigned_abs().into()));
+        let made = numbers.map(|number| Revocation { number, revoked: revoked(number), until });
+        self.issuer.revocations.lock().unwrap().extend(made);
+    }
+
+    fn serve(&self) -> Server {
+        let world = self.test.world.world();
+        let desk = Desk::new("identity", self.keys[0].clone(), vec![self.keys[1].public()], world);
+        Server::start(&self.test, desk.issuer(self.issuer.clone()))
+    }
+
+    fn asking(&self, url: &str) -> Asking {
+        let world = self.test.world.world();
+        let answers = vec![self.keys[0].public()];
+        let peer = Peer::new("identity", url, answers, self.keys[1].clone(), world.clone()).unwrap();
+        Asking::open(peer, self.dir.path().join("issuer.json"), world)
+    }
+}
+
+fn numbers(asking: &Asking, after: i64) -> Vec<i64> {
+    asking.revocations(after, usize::MAX).into_iter().map(|revocation| revocation.number).collect()
+}
+
+#[tokio::test]
+async fn keys_and_revocations_arrive_and_go_on_to_hold() {
+    let two = Two::new();
+    two.revoke(1..3);
+    let server = two.serve();
+    let asking = two.asking(&server.url());
+    assert!(asking.published().is_err(), "nothing is known yet");
+    asking.ask().await;
+    assert_eq!(asking.published().unwrap(), two.issuer.keys.lock().unwrap().clone());
+    assert_eq!(numbers(&asking, 0), [1, 2]);
+    two.publish("two");
+    two.revoke(3..4);
+    asking.ask().await;
+    assert_eq!((asking.published().unwrap().len(), numbers(&asking, 2)), (2, vec![3]));
+    two.issuer.ill.store(true, Ordering::Relaxed);
+    asking.ask().await;
+    server.stop().await;
+    asking.ask().await;
+    assert_eq!((asking.published().unwrap().len(), numbers(&asking, 0)), (2, vec![1, 2, 3]));
+}
+
+#[tokio::test]
+async fn a_process_that_starts_while_the_issuer_is_down_knows_what_it_was_told() {
+    let two = Two::new();
+    two.revoke(1..3);
+    let server = two.serve();
+    let url = server.url();
+    two.asking(&url).ask().await;
+    server.stop().await;
+    let again = two.asking(&url);
+    again.ask().await;
+    assert_eq!((again.published().unwrap().len(), numbers(&again, 0)), (1, vec![1, 2]));
+    assert_eq!(again.known(|known| known.told_at), None, "not since the start");
+    let file = fs::metadata(two.dir.path().join("issuer.json")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+    fs::write(two.dir.path().join("issuer.json"), b"{torn").unwrap();
+    assert!(two.asking(&url).published().is_err(), "a damaged file is none");
+}
+
+#[tokio::test]
+async fn what_is_over_is_forgotten_and_many_come_page_by_page() {
+    let two = Two::new();
+    let server = two.serve();
+    let asking = two.asking(&server.url());
+    let many = i64::try_from(PAGE).unwrap() + 10;
+    two.revoke(1..many);
+    asking.ask().await;
+    assert_eq!(numbers(&asking, 0).len(), PAGE + 9);
+    two.test.world.advance(SignedDuration::from_secs(901));
+    two.revoke(many..many + 1);
+    asking.ask().await;
+    assert_eq!(numbers(&asking, 0), [many]);
+}
+
+#[tokio::test]
+async fn the_age_is_counted_from_the_last_answer() {
+    let two = Two::new();
+    let server = two.serve();
+    let world = two.test.world.world();
+    let remote = |url: &str| {
+        let Asking { peer, file, .. } = two.asking(url);
+        RemoteIssuer::start(peer, file, world.clone())
+    };
+    let issuer = remote(&server.url()).await;
+    two.test.world.advance(SignedDuration::from_secs(7));
+    assert!(issuer.is_known() && issuer.age().unwrap() <= SignedDuration::from_secs(7));
+    let url = server.url();
+    server.stop().await;
+    let late = remote(&url).await;
+    assert_eq!((late.is_known(), late.age()), (true, None));
+}
