@@ -4,6 +4,7 @@ use crate::{
     engine::{Engine, StoreUrl, Stores},
     peers::Peers,
     roles::{self, Roles},
+    tls::Tls,
 };
 use anyhow::{Context, Result, bail};
 use config::{Environment, File, FileFormat};
@@ -38,6 +39,7 @@ pub struct Config {
     pub stores: Stores,
     pub spool: Spool,
     pub peers: Peers,
+    pub tls: Tls,
     pub limits: Limits,
 }
 
@@ -151,6 +153,7 @@ impl Config {
             key_address(key, value)?;
         }
         self.zone()?;
+        self.tls.files()?;
         self.peers.check()?;
         STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
     }
@@ -253,7 +256,8 @@ impl Config {
     /// The issuer's name to the outside.
     pub fn issuer(&self) -> String {
         match self.public_url.trim_end_matches('/') {
-            "" => format!("http://{}", self.listen),
+            "" if self.tls.cert.is_empty() => format!("http://{}", self.listen),
+            "" => format!("https://{}", self.listen),
             url => url.to_owned(),
         }
     }
@@ -346,6 +350,9 @@ mod tests {
             ("[peers]\nlisten = 'here'", "peers.listen"),
             ("[peers]\nscore.keys = 'ed25519:x'", "peers.score.keys"),
             ("[peers]\nscore.key = ''", "key"),
+            ("[tls]\ncert = 'x'", "tls.key"),
+            ("[tls]\nclient_ca = 'x'", "tls.cert"),
+            ("[peers]\ncert = 'x'\nkey = 'y'", "peers.ca"),
         ] {
             std::fs::write(&file, text).unwrap();
             let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());

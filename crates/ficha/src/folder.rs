@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::Write as _,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -143,11 +143,14 @@ impl Folder {
     /// The private key of this process, if it was made.
     pub fn peer_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path.join(PEER_KEY);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        if !path.exists() {
+            return Ok(None);
         }
+        let said = || format!("{} cannot be read", path.display());
+        if fs::metadata(&path).with_context(said)?.permissions().mode() & 0o077 != 0 {
+            bail!("{} can be read by others; run `chmod 600` on it", path.display());
+        }
+        Ok(Some(Zeroizing::new(fs::read(&path).with_context(said)?)))
     }
 
     /// Keeps the private key of this process.

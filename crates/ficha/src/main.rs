@@ -16,10 +16,12 @@ mod engine;
 mod figures;
 mod folder;
 mod load;
+mod local;
 mod peers;
 mod progress;
 mod roles;
 mod stores;
+mod tls;
 mod wiring;
 mod world;
 
@@ -81,7 +83,9 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Migrate => migrate(&config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,
         Command::Openapi { out } => openapi::run(&out, config, &world).await?,
-        Command::Healthcheck => drop(ready(&folder::Folder::existing(&config.dir)?).await?),
+        Command::Healthcheck => {
+            drop(ready(&config, &folder::Folder::existing(&config.dir)?).await?);
+        }
     }
     Ok(true)
 }

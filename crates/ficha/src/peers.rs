@@ -1,12 +1,13 @@
 //! Roles in other processes: where they are, by which keys they are known, and what they may ask here.
 
-use crate::{config::Config, folder::Folder, roles::Role, wiring::App};
+use crate::{config::Config, folder::Folder, roles::Role, tls, wiring::App};
 use anyhow::{Context, Result, bail};
 use axum::Router;
 use ficha_contract::Base;
 use ficha_domain::World;
+use ficha_http::TlsFiles;
 use ficha_identity::Verifier;
-use ficha_remote::{Desk, Peer, PeerKey, PublicKey, RemoteBase, RemoteIssuer};
+use ficha_remote::{ClientTls, Desk, Peer, PeerKey, PublicKey, RemoteBase, RemoteIssuer, client_tls};
 use serde::Deserialize;
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,6 +19,9 @@ const TOLD: &str = "issuer.json";
 #[serde(deny_unknown_fields)]
 pub struct Peers {
     pub listen: String,
+    pub cert: String,
+    pub key: String,
+    pub ca: String,
     pub debts: At,
     pub score: At,
     pub events: At,
@@ -62,7 +66,15 @@ impl Peers {
                 "peers.dossier.url is for nothing: nobody asks the dossier; its keys are those that may ask bases"
             );
         }
+        if self.files()?.is_some() && self.ca.is_empty() {
+            bail!("peers.cert needs peers.ca: the authority that the others have to come from");
+        }
         self.address().map(drop)
+    }
+
+    /// What processes show each other, and whom they take: each shows a certificate, where one does.
+    pub fn files(&self) -> Result<Option<TlsFiles>> {
+        tls::files("peers", [&self.cert, &self.key, &self.ca])
     }
 
     fn keys(&self, role: Role) -> Result<Vec<PublicKey>> {
@@ -75,6 +87,7 @@ impl Peers {
 /// What this process is to others, where anything of its installation is elsewhere.
 pub struct Known {
     me: Arc<PeerKey>,
+    tls: Option<Arc<ClientTls>>,
     pub issuer: Option<Arc<RemoteIssuer>>,
 }
 
@@ -124,7 +137,8 @@ impl Known {
         if config.roles.is_all() && config.peers.listen.is_empty() {
             return Ok(None);
         }
-        let mut known = Self { me: Arc::new(key(folder)?), issuer: None };
+        let tls = config.peers.files()?.map(client_tls).transpose()?.map(Arc::new);
+        let mut known = Self { me: Arc::new(key(folder)?), tls, issuer: None };
         if !config.roles.has(Role::Identity) {
             let peer = known.peer(Role::Identity, config, world)?;
             let issuer = RemoteIssuer::start(peer, folder.path.join(TOLD), world.clone()).await;
@@ -135,7 +149,14 @@ impl Known {
 
     fn peer(&self, role: Role, config: &Config, world: &World) -> Result<Peer> {
         let (keys, name) = (config.peers.keys(role)?, role.as_str());
-        let peer = Peer::new(name, &config.peers.at(role).url, keys, self.me.clone(), world.clone());
+        let peer = Peer::new(
+            name,
+            &config.peers.at(role).url,
+            keys,
+            self.me.clone(),
+            self.tls.clone(),
+            world.clone(),
+        );
         peer.with_context(|| format!("peers.{name}.url"))
     }
 

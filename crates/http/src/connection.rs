@@ -30,7 +30,7 @@ impl Door {
         Self { places, write: Duration::from_secs(limits.write_s) }
     }
 
-    fn take(&self, stream: TcpStream) -> io::Result<Connection> {
+    pub(crate) fn take(&self, stream: TcpStream) -> io::Result<Connection> {
         let full = |_| io::Error::other("there is no place for another connection");
         let place = self.places.clone().try_acquire_owned().map_err(full)?;
         stream.set_nodelay(true)?;

@@ -32,6 +32,7 @@ mod refused;
 mod seed_list;
 mod serve;
 mod shell;
+mod tls;
 
 pub use access::{Access, RequiredScope, scope};
 pub use docs::docs;
@@ -45,3 +46,4 @@ pub use refused::{ProblemBody, Refused};
 pub use seed_list::{AskedList, Is, ListRules, SeedList};
 pub use serve::{Listening, Ready, serve, wrap};
 pub use shell::Shell;
+pub use tls::{Renewed, ServerTls, TlsError, TlsFiles, provider, server_tls, unusable};

@@ -1,6 +1,10 @@
 //! Listening, and stopping without dropping what was accepted.
 
-use crate::{Limits, Metrics, Shell, around, connection::Door};
+use crate::{
+    Limits, Metrics, Shell, around,
+    connection::Door,
+    tls::{ServerTls, TlsDoor},
+};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -22,6 +26,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 /// A listener that is bound, so that its port is known before anything is served.
 pub struct Listening {
     listener: TcpListener,
+    tls: Option<Arc<ServerTls>>,
     /// Where.
     pub address: SocketAddr,
 }
@@ -35,7 +40,20 @@ impl Listening {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, tls: None, address })
+    }
+
+    /// The same over TLS, where there is some.
+    #[must_use]
+    pub fn over(self, tls: Option<Arc<ServerTls>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Its origin.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 }
 
@@ -106,5 +124,12 @@ pub async fn serve(
     let app = axum::ServiceExt::<Request>::into_make_service(app);
     // HTTP/1 by name, and after `map`, which forgets it: a server that finds out the version waits for its first
     // bytes without a bound.
-    server.map(|_| Door::new(limits)).http1_only().serve(app).await
+    let door = Door::new(limits);
+    match listening.tls {
+        None => server.map(|_| door).http1_only().serve(app).await,
+        Some(tls) => {
+            let door = TlsDoor::new(door, tls, Duration::from_secs(limits.header_s));
+            server.map(|_| door).http1_only().serve(app).await
+        }
+    }
 }

@@ -29,6 +29,7 @@
 
 mod base;
 mod call;
+mod connect;
 mod desk;
 mod issuer;
 mod key;
@@ -39,6 +40,7 @@ mod seen;
 mod testing;
 
 pub use base::RemoteBase;
+pub use connect::{ClientTls, Connector, client_tls, pinned_tls};
 pub use desk::Desk;
 pub use issuer::RemoteIssuer;
 pub use key::{KeyRefused, PeerKey, PublicKey};

@@ -3,6 +3,7 @@
 use crate::{
     PeerKey, PublicKey,
     call::{ANSWER_HEADER, Answer, Behalf, CALL_HEADER, Call, Said},
+    connect::{ClientTls, Connector},
     desk::path,
     note::{self, Hash},
 };
@@ -11,7 +12,7 @@ use ficha_domain::World;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use std::{sync::Arc, time::Duration};
@@ -25,7 +26,6 @@ const CALLS: usize = 256;
 /// Connections that are kept although nobody uses them, and for how long: less than the other side keeps them.
 const IDLE: usize = 64;
 const IDLE_FOR: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(1);
 /// No section and no list of revocations is larger.
 const BODY_MAX: usize = 16 << 20;
 
@@ -37,13 +37,13 @@ pub struct Peer {
     keys: Vec<PublicKey>,
     me: Arc<PeerKey>,
     world: World,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: Client<Connector, Full<Bytes>>,
     places: Semaphore,
 }
 
 /// Where a role is cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("takes an address such as http://10.0.0.5:8090")]
+#[error("takes an address such as http://10.0.0.5:8090; https:// with certificates, and only then")]
 pub struct WrongUrl;
 
 /// Why there is no answer.
@@ -63,7 +63,7 @@ pub(crate) enum Failed {
 }
 
 impl Peer {
-    /// The role at this address, as long as it holds one of these keys.
+    /// The role at this address, as long as it holds one of these keys: over TLS, where there are certificates.
     ///
     /// # Errors
     /// [`WrongUrl`].
@@ -72,20 +72,19 @@ impl Peer {
         url: &str,
         keys: Vec<PublicKey>,
         me: Arc<PeerKey>,
+        tls: Option<Arc<ClientTls>>,
         world: World,
     ) -> Result<Self, WrongUrl> {
         let origin: Uri = url.trim_end_matches('/').parse().map_err(|_| WrongUrl)?;
-        let is_origin = origin.scheme_str() == Some("http") && origin.path() == "/";
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let is_origin = origin.scheme_str() == Some(scheme) && origin.path() == "/";
         let authority = origin.authority().filter(|_| is_origin).ok_or(WrongUrl)?;
-        let uri = format!("http://{authority}{}", path(role)).parse().map_err(|_| WrongUrl)?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
+        let uri = format!("{scheme}://{authority}{}", path(role)).parse().map_err(|_| WrongUrl)?;
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(IDLE)
-            .build(connector);
+            .build(Connector::new(tls));
         Ok(Self { role, uri, keys, me, world, http, places: Semaphore::new(CALLS) })
     }
 
@@ -151,6 +150,25 @@ impl Peer {
             within_ms: u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
             body: Hash::of(body),
             behalf,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::pair;
+
+    #[test]
+    fn an_address_is_an_origin_and_without_certificates_a_plain_one() {
+        let world = ficha_testkit::TestWorld::default();
+        let peer =
+            |url| Peer::new("debts", url, Vec::new(), pair(), None, world.world()).map(|peer| peer.uri);
+        for url in ["http://10.0.0.5:8090", "http://10.0.0.5:8090/", "http://[::1]:8090", "http://base-a"] {
+            assert!(peer(url).unwrap().to_string().ends_with("/peer/debts"), "{url}");
+        }
+        for url in ["", "10.0.0.5:8090", "https://10.0.0.5:8090", "http://10.0.0.5/x", "/peer", "http://"] {
+            assert_eq!(peer(url), Err(WrongUrl), "{url}");
         }
     }
 }

@@ -137,7 +137,7 @@ impl Two {
     }
 
     pub(crate) fn peer(&self, url: &str, keys: Vec<PublicKey>, me: &Arc<PeerKey>) -> Peer {
-        Peer::new("debts", url, keys, me.clone(), self.test.world.world()).unwrap()
+        Peer::new("debts", url, keys, me.clone(), None, self.test.world.world()).unwrap()
     }
 
     /// The base as the dossier's process has it.

@@ -18,6 +18,7 @@
 #![expect(clippy::expect_used, reason = "a panic here is a failing test")]
 
 mod ask;
+pub mod authority;
 mod client;
 mod evidence;
 pub mod mongo;
@@ -28,6 +29,7 @@ mod tokens;
 mod world;
 
 pub use ask::ask;
+pub use authority::Authority;
 pub use client::{Answer, Call, Client};
 pub use evidence::MemoryEvidence;
 pub use shell::TestShell;

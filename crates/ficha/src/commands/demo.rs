@@ -137,7 +137,7 @@ fn example(made: &Made) -> Person {
 }
 
 fn say(args: &cli::Demo, config: &Config, made: &Made, listeners: &serve::Listeners) -> Result<()> {
-    let url = format!("http://{}", config.listen);
+    let url = listeners.url();
     if args.print_json {
         println!("{}", ready(&url, made, listeners));
         return Ok(());
@@ -168,9 +168,7 @@ fn ready(url: &str, made: &Made, listeners: &serve::Listeners) -> serde_json::Va
     let people = (0..made.people.min(CPFS)).map(|at| population.person(at * spread(made.people)));
     let known = people.filter(|person| person.in_debts && person.in_score && person.in_events);
     let cpfs: Vec<_> = known.map(|person| person.cpf).collect();
-    let role = |(role, listening): &(&str, Listening)| {
-        ((*role).to_owned(), format!("http://{}", listening.address).into())
-    };
+    let role = |(role, listening): &(&str, Listening)| ((*role).to_owned(), listening.url().into());
     let roles: serde_json::Map<_, _> = listeners.roles.iter().map(role).collect();
     let (client_id, client_secret) = (&made.client_id, &made.client_secret);
     serde_json::json!({ "url": url, "roles": roles, "client_id": client_id, "client_secret": client_secret, "cpfs": cpfs })

@@ -4,6 +4,7 @@ use super::Ready;
 use crate::{
     config::Config,
     folder::{Folder, free_bytes},
+    local,
     roles::Role,
     wiring::App,
 };
@@ -127,8 +128,8 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
             },
             Err(error) => Finding::Wrong(format!("the folder does not open: {error:#}"), "see above".into()),
         },
-        Ok(None) => match super::ready(folder).await {
-            Ok(Ready { url, said }) => spool(&url, &said).await,
+        Ok(None) => match super::ready(config, folder).await {
+            Ok(Ready { url, said }) => spool(config, &url, &said).await,
             Err(error) => {
                 Finding::Wrong(format!("{error:#}"), "see its log; restart it if it does not answer".into())
             }
@@ -137,9 +138,9 @@ async fn serving(config: &Config, folder: &Folder, world: &World) -> Finding {
 }
 
 /// What the server that is ready says of its record.
-async fn spool(url: &str, said: &str) -> Finding {
-    let figures = match reqwest::get(format!("{url}/metrics")).await {
-        Ok(answer) => answer.text().await.unwrap_or_default(),
+async fn spool(config: &Config, url: &str, said: &str) -> Finding {
+    let figures = match local::get(config, &format!("{url}/metrics"), &[]).await {
+        Ok((_, text)) => String::from_utf8_lossy(&text).into_owned(),
         Err(_) => String::new(),
     };
     let figure = |name: &str| {

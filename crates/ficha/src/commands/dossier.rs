@@ -5,7 +5,7 @@
 //! Either way it is recorded.
 
 use super::view;
-use crate::{cli, config::Config, folder::Folder, roles::Role, wiring::App};
+use crate::{cli, config::Config, folder::Folder, local, roles::Role, wiring::App};
 use anyhow::{Context, Result, bail};
 use axum::{
     body::{Body, to_bytes},
@@ -72,13 +72,11 @@ async fn ask_server(
     let serving = folder.serving()?;
     let identity = super::client::identity(config, folder, world, &serving.issuer).await?;
     let token = super::client::operator_token(&identity).await?;
-    let answer = reqwest::Client::new()
-        .get(format!("{}/dossie/{cpf}", serving.url))
-        .bearer_auth(token)
-        .header("ficha-purpose", args.purpose.as_str())
-        .send()
-        .await
-        .map_err(reqwest::Error::without_url)
-        .with_context(|| format!("the server at {} does not answer", serving.url))?;
-    Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
+    let (bearer, purpose) = (format!("Bearer {token}"), args.purpose.as_str());
+    let headers = [("authorization", bearer.as_str()), ("ficha-purpose", purpose)];
+    // The error of a client would name the URL, and with it the person.
+    let answer = local::get(config, &format!("{}/dossie/{cpf}", serving.url), &headers).await;
+    let (status, body) =
+        answer.map_err(|_| anyhow::anyhow!("the server at {} does not answer", serving.url))?;
+    Ok((status.as_u16(), body.to_vec()))
 }

@@ -10,7 +10,7 @@ pub mod openapi;
 pub mod serve;
 mod view;
 
-use crate::folder::Folder;
+use crate::{config::Config, folder::Folder, local};
 use anyhow::{Context, Result, bail};
 
 /// A server that is ready.
@@ -22,20 +22,15 @@ pub struct Ready {
 }
 
 /// Asks the server of this folder whether it is ready.
-pub async fn ready(folder: &Folder) -> Result<Ready> {
+pub async fn ready(config: &Config, folder: &Folder) -> Result<Ready> {
     if folder.lock()?.is_some() {
         bail!("nobody serves {}", folder.path.display());
     }
     let serving = folder.serving()?;
-    let answer = reqwest::Client::new()
-        .get(format!("{}/readyz", serving.url))
-        .timeout(std::time::Duration::from_secs(3))
-        .send()
-        .await
-        .with_context(|| format!("the server at {} does not answer", serving.url))?;
-    let is_ready = answer.status().is_success();
-    let text = answer.text().await.unwrap_or_default();
-    if !is_ready {
+    let answer = local::get(config, &format!("{}/readyz", serving.url), &[]).await;
+    let (status, body) = answer.with_context(|| format!("the server at {} does not answer", serving.url))?;
+    let text = String::from_utf8_lossy(&body);
+    if !status.is_success() {
         bail!("the server at {} is not ready: {}", serving.url, text.trim());
     }
     let said = text.lines().skip(1).collect::<Vec<_>>().join("; ");

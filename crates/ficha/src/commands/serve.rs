@@ -8,7 +8,8 @@ use crate::{
 use anyhow::{Context, Result};
 use axum::Router;
 use ficha_domain::World;
-use ficha_http::{Limits, Listening};
+use ficha_http::{Limits, Listening, server_tls};
+use std::sync::Arc;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -34,23 +35,33 @@ pub struct Listeners {
     peers: Option<Listening>,
 }
 
+impl Listeners {
+    /// The common origin.
+    pub fn url(&self) -> String {
+        self.common.url()
+    }
+}
+
 /// Takes the ports, so that the issuer's name is known before the first token.
 pub fn bind(config: &mut Config) -> Result<Listeners> {
     let common = Listening::bind(config.listen).with_context(|| {
         format!("{} cannot be listened on; take another with FICHA_LISTEN or `listen`", config.listen)
     })?;
     config.listen = common.address;
+    let tls = config.tls.files()?.map(server_tls).transpose()?.map(Arc::new);
+    let common = common.over(tls.clone());
     let bind = |(role, address)| {
         let listening = Listening::bind(address);
         let listening =
             listening.with_context(|| format!("{role}.listen: {address} cannot be listened on"))?;
-        Ok((role, listening))
+        Ok((role, listening.over(tls.clone())))
     };
     let roles = config.role_listeners()?.into_iter().map(bind).collect::<Result<_>>()?;
     let peers = config.peers.address()?.map(|address| {
         Listening::bind(address).with_context(|| format!("peers.listen: {address} cannot be listened on"))
     });
-    Ok(Listeners { common, roles, peers: peers.transpose()? })
+    let tls = config.peers.files()?.map(server_tls).transpose()?.map(Arc::new);
+    Ok(Listeners { common, roles, peers: peers.transpose()?.map(|peers| peers.over(tls)) })
 }
 
 /// Serves an application that is open.
@@ -59,7 +70,7 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
     let told = told_to_stop()?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    let address = common.address;
+    let (address, url) = (common.address, common.url());
     servers.spawn(listen(common, app.common(), config.limits.clone(), stopped.clone()));
     for (role, listening) in roles {
         tracing::info!(role, address = %listening.address, "serving a role");
@@ -69,11 +80,7 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
         tracing::info!(address = %listening.address, "serving other processes");
         servers.spawn(listen(listening, desks, config.limits.clone(), stopped.clone()));
     }
-    folder.announce(&Serving {
-        url: format!("http://{address}"),
-        issuer: config.issuer(),
-        pid: std::process::id(),
-    })?;
+    folder.announce(&Serving { url, issuer: config.issuer(), pid: std::process::id() })?;
     tracing::info!(%address, "serving");
     let ended = tokio::select! {
         () = told => Ok(()),

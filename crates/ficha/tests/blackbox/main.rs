@@ -14,4 +14,5 @@ mod postgres;
 mod sealed;
 mod seed_formats;
 mod server;
+mod tls;
 mod topology;

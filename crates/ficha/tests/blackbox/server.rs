@@ -372,7 +372,8 @@ mod split {
             assert!(key.starts_with("ed25519:") && fs::exists(folder.join("peer.key")).unwrap());
             let name = role.to_uppercase();
             all.push((format!("FICHA_PEERS__{name}__KEYS"), key));
-            all.push((format!("FICHA_PEERS__{name}__URL"), format!("http://{}", address())));
+            let scheme = if all.iter().any(|(key, _)| key == "FICHA_PEERS__CERT") { "https" } else { "http" };
+            all.push((format!("FICHA_PEERS__{name}__URL"), format!("{scheme}://{}", address())));
         }
         all
     }
@@ -384,7 +385,7 @@ mod split {
             let of_url = key.strip_prefix("FICHA_PEERS__").and_then(|key| key.strip_suffix("__URL"));
             match of_url {
                 Some(name) if name.eq_ignore_ascii_case(role) => {
-                    own = value.trim_start_matches("http://").to_owned();
+                    own = value.split_once("://").unwrap().1.to_owned();
                 }
                 Some("DOSSIER") => {}
                 _ => told.push((key.clone(), value.clone())),

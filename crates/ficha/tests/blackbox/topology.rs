@@ -6,7 +6,7 @@ use crate::{
 };
 use reqwest::Method;
 use serde_json::json;
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 /// Each scenario as a test of this shape.
 macro_rules! scenarios {
@@ -202,4 +202,8 @@ fn roles_that_could_not_do_their_work_are_refused_with_what_is_missing() {
         assert!(told.contains("is no role of this process"), "{args:?}: {told}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "peer.key and lock, and nothing was made");
+    let file = dir.path().join("peer.key");
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    let refused = command(dir.path()).arg("peer-key").output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("chmod 600"), "others could speak in its name");
 }

@@ -5,6 +5,7 @@ mod limits;
 mod operations;
 mod problems;
 mod serving;
+mod tls;
 
 use axum::{Router, extract::State, routing::get};
 use ficha_http::{Asker, Body, Limits, PathCpf, QueryParams, Refused, Shell, scope};

@@ -74,7 +74,7 @@ impl Two {
     fn asking(&self, url: &str) -> Asking {
         let world = self.test.world.world();
         let answers = vec![self.keys[0].public()];
-        let peer = Peer::new("identity", url, answers, self.keys[1].clone(), world.clone()).unwrap();
+        let peer = Peer::new("identity", url, answers, self.keys[1].clone(), None, world.clone()).unwrap();
         Asking::open(peer, self.dir.path().join("issuer.json"), world)
     }
 }
