@@ -84,7 +84,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(test: &TestShell, routes: Router) -> Self {
-        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), test, routes)
+        Self::at(ficha_testkit::kept_address(), test, routes)
     }
 
     pub(crate) fn at(address: SocketAddr, test: &TestShell, routes: Router) -> Self {

@@ -17,6 +17,7 @@
 //! When a second room needs it; it panics where the test's own code is wrong, never where the tested code may be.
 #![expect(clippy::expect_used, reason = "a panic here is a failing test")]
 
+mod address;
 mod ask;
 pub mod authority;
 mod client;
@@ -28,6 +29,7 @@ mod shell;
 mod tokens;
 mod world;
 
+pub use address::kept_address;
 pub use ask::ask;
 pub use authority::Authority;
 pub use client::{Answer, Call, Client};

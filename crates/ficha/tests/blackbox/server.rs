@@ -351,10 +351,8 @@ mod split {
     use std::{
         fs::{self, DirBuilder, OpenOptions},
         io::Write,
-        net::{SocketAddr, TcpListener},
         os::unix::fs::{DirBuilderExt, OpenOptionsExt},
         path::Path,
-        sync::atomic::{AtomicU16, Ordering},
     };
 
     /// What is common to all: the key file that the operator brought, where each is, and how it is known.
@@ -373,7 +371,10 @@ mod split {
             let name = role.to_uppercase();
             all.push((format!("FICHA_PEERS__{name}__KEYS"), key));
             let scheme = if all.iter().any(|(key, _)| key == "FICHA_PEERS__CERT") { "https" } else { "http" };
-            all.push((format!("FICHA_PEERS__{name}__URL"), format!("{scheme}://{}", address())));
+            all.push((
+                format!("FICHA_PEERS__{name}__URL"),
+                format!("{scheme}://{}", ficha_testkit::kept_address()),
+            ));
         }
         all
     }
@@ -394,20 +395,6 @@ mod split {
         told.push(("FICHA_ROLES".into(), role.to_owned()));
         told.push(("FICHA_PEERS__LISTEN".into(), own));
         told
-    }
-
-    /// An address that stays free while its process is away: from below the ports that the system gives to whoever asks.
-    fn address() -> SocketAddr {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let begin = u32::from(std::process::id() as u16) * 64;
-        loop {
-            let next = begin + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-            let port = u16::try_from(10_000 + next % 20_000).unwrap();
-            let address = SocketAddr::from(([127, 0, 0, 1], port));
-            if TcpListener::bind(address).is_ok() {
-                return address;
-            }
-        }
     }
 }
 
