@@ -6,7 +6,7 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
