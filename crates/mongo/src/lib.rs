@@ -12,6 +12,8 @@
 //! - A transaction that lost to another one is done again from its beginning, so its work must be repeatable in
 //!   memory. One whose commit was not answered in time is [`Error::Unknown`], unless the work says that doing it twice is
 //!   doing it once.
+//! - A transaction whose end the server was not told is ended there as soon as the server answers: it would keep others
+//!   from its documents for a minute.
 //! - A server that hangs or is away costs each caller at most his time limit, and then nothing: see `gate`.
 //! - Nothing here migrates but [`Mongo::migrate`]; several at once are safe.
 //!

@@ -5,6 +5,7 @@ use mongodb::{
     Client, ClientSession, Collection, Database,
     action::Find,
     bson::{Document, RawDocument, RawDocumentBuf, doc},
+    error::Error as Driver,
     options::SessionOptions,
 };
 use std::{future::IntoFuture, ops::ControlFlow, sync::Arc, time::Duration};
@@ -15,6 +16,8 @@ use tokio::{
 
 /// How long somebody waits for his turn to do something long.
 const WAIT: Duration = Duration::from_secs(2);
+/// A server that is there answers a question about nothing within this time.
+const SHORT: Duration = Duration::from_millis(500);
 /// A server that is there says what it is within this time.
 const GREETING: Duration = Duration::from_secs(10);
 /// The first version that ficha works with.
@@ -114,10 +117,7 @@ impl Mongo {
                 self.0.gate.up();
                 Ok(done)
             }
-            Err(error) => {
-                self.0.gate.judge(&error);
-                Err(error.into())
-            }
+            Err(error) => Err(self.judged(error).into()),
         }
     }
 
@@ -132,6 +132,7 @@ impl Mongo {
         mut visit: impl FnMut(&RawDocument) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let _place = self.place().await?;
+        self.0.gate.enter()?;
         let walk = async {
             let snapshot = SessionOptions::builder().snapshot(true).build();
             let mut session = self.0.client.start_session().with_options(snapshot).await?;
@@ -139,7 +140,22 @@ impl Mongo {
             while cursor.advance(&mut session).await? && visit(cursor.current()).is_continue() {}
             Ok(())
         };
-        self.ask(deadline, walk).await
+        match timeout(deadline, walk).await {
+            Ok(walked) => walked.map_err(|error| self.judged(error).into()),
+            Err(_) => Err(self.late().await),
+        }
+    }
+
+    /// Something long took too long: whether that was its own doing or the server's is what a short question tells.
+    pub(crate) async fn late(&self) -> Error {
+        let _ = self.ask(SHORT, self.0.database.run_command(doc! { "ping": 1 })).await;
+        Error::Late
+    }
+
+    /// Tells the gate of it.
+    pub(crate) fn judged(&self, error: Driver) -> Driver {
+        self.0.gate.judge(&error);
+        error
     }
 
     /// A collection of this role.
@@ -166,6 +182,10 @@ impl Mongo {
 
     pub(crate) fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    pub(crate) fn admin(&self) -> Database {
+        self.0.client.database("admin")
     }
 
     pub(crate) async fn session(&self) -> mongodb::error::Result<ClientSession> {

@@ -19,7 +19,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Here nobody waits for a document that another one writes: whoever comes second is done again.
-const TRIES: u32 = 50;
+const TRIES: u32 = 200;
 /// The longest pause between two tries.
 const PAUSE_MS: u64 = 50;
 /// How many documents one command changes, far below the size that it may have.
@@ -27,6 +27,9 @@ const UPDATES: usize = 500;
 const UPDATE_BYTES: usize = 8 << 20;
 /// More than there are in an answer, whose size the server bounds.
 const ALL: u32 = 1 << 30;
+/// As long as the server itself gives a transaction that it hears no more of, and as often as makes that.
+const END_LIMIT: Duration = Duration::from_secs(1);
+const END_TRIES: u32 = 60;
 /// Somebody made a document that is unique, after the moment that this transaction sees.
 const DUPLICATE_KEY: i32 = 11000;
 
@@ -169,44 +172,75 @@ impl Mongo {
         work: &impl for<'t> Fn(&'t C, &'t mut Transaction) -> Working<'t, T, E>,
     ) -> Result<Result<T, E>, Failure> {
         self.gate().enter().map_err(Failure::Undone)?;
+        let session = self.session().await.map_err(|error| self.undone(error))?;
+        let mut transaction = Transaction { store: self.clone(), session };
         let committing = AtomicBool::new(false);
-        match timeout_at(end, self.run(end, &committing, with, work)).await {
+        let done = match timeout_at(end, self.run(end, &committing, &mut transaction, with, work)).await {
             Ok(done) => done,
             Err(_) if committing.into_inner() => Err(Failure::Unknown),
-            Err(_) => Err(Failure::Undone(Error::Late)),
+            Err(_) => Err(Failure::Undone(self.late().await)),
+        };
+        let in_doubt = match &done {
+            Err(Failure::Unknown | Failure::Undone(Error::Late)) => true,
+            Err(Failure::Undone(Error::Mongo(error))) => is_away(error),
+            _ => false,
+        };
+        if in_doubt {
+            self.end(transaction.session);
         }
+        done
     }
 
     async fn run<C: Sync + ?Sized, T, E>(
         &self,
         end: Instant,
         committing: &AtomicBool,
+        transaction: &mut Transaction,
         with: &C,
         work: &impl for<'t> Fn(&'t C, &'t mut Transaction) -> Working<'t, T, E>,
     ) -> Result<Result<T, E>, Failure> {
-        let undone = |error| Failure::Undone(self.judged(error).into());
-        let mut session = self.session().await.map_err(undone)?;
-        let start = session.start_transaction().read_concern(ReadConcern::snapshot());
-        start.write_concern(durable()).await.map_err(undone)?;
-        let mut transaction = Transaction { store: self.clone(), session };
-        let done = work(with, &mut transaction).await;
-        let mut session = transaction.session;
-        let failure = match done {
+        let start = transaction.session.start_transaction().read_concern(ReadConcern::snapshot());
+        start.write_concern(durable()).await.map_err(|error| self.undone(error))?;
+        let failure = match work(with, transaction).await {
             Ok(done) => {
                 committing.store(true, Ordering::Relaxed);
-                return self.commit(end, &mut session).await.map(|()| Ok(done));
+                return self.commit(end, &mut transaction.session).await.map(|()| Ok(done));
             }
-            // Whoever is away is not told, and lets go by himself.
-            Err(Stop::Failed(error)) if is_away(&error) => return Err(undone(error)),
+            // Whoever is away cannot be told now.
+            Err(Stop::Failed(error)) if is_away(&error) => return Err(self.undone(error)),
             Err(Stop::Refused(refused)) => Ok(Err(refused)),
             Err(Stop::Again) => Err(Failure::Again),
-            Err(Stop::Failed(error)) => Err(undone(error)),
+            Err(Stop::Failed(error)) => Err(self.undone(error)),
             Err(Stop::Broken(error)) => Err(Failure::Undone(error)),
         };
         // At once, so that nobody meets what is not to be; the server may have done so already.
-        let _ = session.abort_transaction().await;
+        let _ = transaction.session.abort_transaction().await;
         self.gate().up();
         failure
+    }
+
+    fn undone(&self, error: Driver) -> Failure {
+        Failure::Undone(self.judged(error).into())
+    }
+
+    /// Ends a transaction of which the server may not know that it is over: it would keep others from its documents for a
+    /// minute. Nobody else gets this session before.
+    fn end(&self, session: ClientSession) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let mut told = 0;
+            for _ in 0..END_TRIES {
+                let kill = doc! { "killSessions": [session.id().clone()] };
+                match store.ask(END_LIMIT, store.admin().run_command(kill)).await {
+                    // What was on its way may have come after it; so once more.
+                    Ok(_) if told == 0 => told += 1,
+                    Err(Error::Down | Error::Late) => {}
+                    Err(Error::Mongo(error)) if is_away(&error) => {}
+                    Ok(_) | Err(_) => return,
+                }
+                sleep(END_LIMIT).await;
+            }
+        });
     }
 
     /// Commits, again and again while nobody says whether it happened: the server does it once.
@@ -229,12 +263,6 @@ impl Mongo {
             sleep(pause).await;
         }
         Err(Failure::Unknown)
-    }
-
-    /// Tells the gate of it.
-    fn judged(&self, error: Driver) -> Driver {
-        self.gate().judge(&error);
-        error
     }
 }
 

@@ -296,6 +296,47 @@ async fn a_server_that_hangs_costs_two_seconds_and_then_nothing() {
     assert_eq!(value(&store, 1).await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_and_walkers_learn_that_the_server_hangs_and_their_own_slowness_is_not_its() {
+    let (url, _guard) = database();
+    let direct = open(&url).await;
+    let (way, proxy) = through(&url).await;
+    let store = open(&way).await;
+    let things = store.collection("thing");
+    let walk = async |deadline: Duration, filter| {
+        store.walk(deadline, things.find(filter), |_| ControlFlow::Continue(())).await
+    };
+    let write = async |deadline: Duration, pause: Duration| {
+        let write = store.transaction(deadline, Repeat::IfUndone, &pause, |pause, transaction| {
+            Box::pin(async move {
+                add_to(transaction, 1).await?;
+                tokio::time::sleep(*pause).await;
+                Ok::<_, Stop<&'static str>>(())
+            })
+        });
+        write.await.map(drop)
+    };
+    let [soon, later] = [Duration::from_millis(300), SECONDS];
+    assert!(matches!(write(soon, later).await, Err(Error::Late)));
+    assert!(matches!(walk(soon, doc! { "$where": "sleep(400) || true" }).await, Err(Error::Late)));
+    assert_eq!(value(&store, 1).await, 0, "the server answers, and is asked");
+    for by_writing in [true, false] {
+        proxy.set(Way::Hanging);
+        let late = if by_writing { write(soon, Duration::ZERO).await } else { walk(soon, doc! {}).await };
+        assert!(matches!(late, Err(Error::Late)), "{late:?}");
+        assert!(matches!(try_value(&store, 1).await, Err(Error::Down)));
+        proxy.set(Way::Open);
+        let begun = Instant::now();
+        while try_value(&store, 1).await.is_err() {
+            assert!(begun.elapsed() < SECONDS, "it comes back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // What the writer began came to the server after all, and does not stand in the way of others.
+    add(&direct).await.unwrap().unwrap();
+    assert_eq!(value(&direct, 1).await, 1);
+}
+
 /// A way to the server that we can cut, which the driver must not find a way around.
 async fn through(url: &str) -> (String, Proxy) {
     let proxy = Proxy::before(&url.replacen("://", "://@", 1), 1).await;
