@@ -16,7 +16,7 @@ impl Clock for SystemClock {
 
 struct SystemRandom;
 
-/// What a thread takes from the kernel at once: a call for each nonce would be a tenth of what a bulk load costs.
+/// What a thread takes from the kernel at once: a bulk load wants a nonce for each row, and each would be a call.
 const BLOCK: usize = 512;
 
 thread_local! {

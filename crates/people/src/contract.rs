@@ -2,12 +2,13 @@
 //! async function that returns a fresh store, the same data opened once more as another process would, and what keeps
 //! it alive.
 
-use crate::{Blinded, Change, Kind, Numbers, Outcome, PeopleStore, Slot, Verdict};
+use crate::{Blinded, Change, Decide, Kind, Numbers, Outcome, PeopleStore, Slot, Verdict};
 use ficha_contract::{ErrorCode, Problem};
 use ficha_domain::{MovedClock, SeededRandom, World};
 use ficha_seal::BlindIndex;
 use jiff::{SignedDuration, Timestamp};
 use std::{
+    collections::HashSet,
     ops::ControlFlow,
     sync::{Arc, Mutex},
 };
@@ -16,7 +17,8 @@ use std::{
 macro_rules! suite {
     ($make:path) => {
         $crate::contract::suite!(one $make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
-            a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones,
+            a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones, a_bulk_load_is_as_many_changes,
+            a_refusal_undoes_a_bulk_load,
             numbers_are_given_once, keys_replay_inside_the_transaction,
             keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
             ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told, a_person_may_come_twice_in_a_batch,
@@ -124,6 +126,55 @@ pub async fn a_batch_tells_new_people_from_known_ones(store: Arc<impl PeopleStor
             .collect();
         assert_eq!(done, kinds, "{people:?}");
     }
+}
+
+/// Enough for whatever an engine does with many.
+const MANY: u128 = 1000;
+
+/// As a bulk load sends them: along the base. `refused` is refused, everybody else keeps his id and a number.
+fn many(refused: Option<u128>) -> Vec<Change> {
+    let one = |person: u128| {
+        let decide: Decide = Box::new(move |slot, numbers| {
+            if refused == Some(person) {
+                return Err(ErrorCode::PreconditionFailed.into());
+            }
+            let body = [slot.id, numbers.next()?].map(i64::to_le_bytes).concat();
+            Ok(Verdict::Put { body, reply: Vec::new() })
+        });
+        Change { indexes: vec![load_index(person)], idempotency: None, now: now(), decide }
+    };
+    (0..MANY).map(one).collect()
+}
+
+fn load_index(person: u128) -> BlindIndex {
+    BlindIndex { key: 1, value: (person << 16).to_be_bytes() }
+}
+
+pub async fn a_bulk_load_is_as_many_changes(store: Arc<impl PeopleStore + 'static>) {
+    for (kind, version) in [(Kind::Created, 1), (Kind::Replaced, 2)] {
+        let done = store.change(many(None)).await.unwrap();
+        assert!(done.iter().all(|outcome| *outcome == Outcome::Done(kind, Vec::new())), "{kind:?}");
+        let (mut ids, mut numbers) = (HashSet::new(), HashSet::new());
+        for person in 0..MANY {
+            let row = store.find(&[load_index(person)]).await.unwrap().unwrap();
+            let (id, number) = row.body.split_at(8);
+            assert_eq!((id, row.version), (row.id.to_le_bytes().as_slice(), version));
+            ids.insert(row.id);
+            numbers.insert(number.to_vec());
+        }
+        assert_eq!((ids.len(), numbers.len()), (1000, 1000), "each his own");
+    }
+}
+
+pub async fn a_refusal_undoes_a_bulk_load(store: Arc<impl PeopleStore + 'static>) {
+    for refused in [0, MANY / 2, MANY - 1] {
+        let error = store.change(many(Some(refused))).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PreconditionFailed);
+        for person in 0..MANY {
+            assert_eq!(store.find(&[load_index(person)]).await.unwrap(), None);
+        }
+    }
+    assert_eq!(store.change(many(None)).await.unwrap().len(), 1000);
 }
 
 pub async fn numbers_are_given_once(store: Arc<impl PeopleStore + 'static>) {

@@ -7,7 +7,7 @@ use ficha_seal::{BlindIndex, Vault};
 use ficha_sqlite::{Database, IDEMPOTENCY_TABLE, KEY_TABLE, Migration, Remembered};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::mpsc::sync_channel, time::Duration};
 
 const MIGRATIONS: &[Migration] = &[
     KEY_TABLE,
@@ -65,15 +65,15 @@ impl PeopleStore for SqlitePeople {
 
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem> {
         let all = move |connection: &Connection| {
-            let mut given = Given::new(connection);
-            let all_new = are_all_new(connection, &changes).map_err(store)?;
-            let outcomes = changes.iter().map(|change| {
-                let current =
-                    if all_new { None } else { find(connection, &change.indexes).map_err(store)? };
-                apply(connection, change, current.as_ref(), &mut given)
-            });
-            let outcomes = outcomes.collect::<Result<_, _>>()?;
-            given.note().map_err(store)?;
+            let mut given = Given::load(connection).map_err(store)?;
+            let outcomes = match are_all_new(connection, &changes).map_err(store)? {
+                true => put_new(connection, &changes, &mut given)?,
+                false => changes
+                    .iter()
+                    .map(|change| apply(connection, change, &mut given))
+                    .collect::<Result<_, _>>()?,
+            };
+            given.note(connection).map_err(store)?;
             // The caller lets the changes go: of a bulk load they are thousands, and the writer has others to write.
             Ok((outcomes, changes))
         };
@@ -131,12 +131,18 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row { id: row.get(0)?, version: row.get(1)?, updated_at, body: row.get(3)? })
 }
 
-/// Whether nobody lies where this batch goes along: then nobody of it has to be looked up, which is a fifth of what a
-/// first load costs. Known only of people in the order of their places, each once.
+/// So many people together are a bulk load.
+const BULK: usize = 256;
+/// So many are decided before they are written.
+const AHEAD: usize = 64;
+
+/// Whether these are a bulk load that goes along where nobody lies yet. Known only of people in the order of their
+/// places, each once.
 fn are_all_new(connection: &Connection, changes: &[Change]) -> rusqlite::Result<bool> {
     let [first, .., last] = changes else { return Ok(false) };
     let along = changes.is_sorted_by(|one, next| places(&one.indexes[0]).1 < places(&next.indexes[0]).0);
-    if !along || changes.iter().any(|change| change.indexes.len() > 1) {
+    let is_plain = |change: &Change| change.indexes.len() == 1 && change.idempotency.is_none();
+    if changes.len() < BULK || !along || !changes.iter().all(is_plain) {
         return Ok(false);
     }
     let (from, to) = (places(&first.indexes[0]).0, places(&last.indexes[0]).1);
@@ -144,12 +150,41 @@ fn are_all_new(connection: &Connection, changes: &[Change]) -> rusqlite::Result<
     connection.prepare_cached(sql)?.query_row([from, to], |row| row.get(0))
 }
 
-fn apply(
-    connection: &Connection,
-    change: &Change,
-    current: Option<&Row>,
-    given: &mut Given<'_>,
-) -> Result<Outcome, Problem> {
+/// People of whom nobody is there: what becomes of them hangs on nothing in the base, so a thread of its own decides
+/// (and seals) while those before are written.
+fn put_new(connection: &Connection, changes: &[Change], given: &mut Given) -> Result<Vec<Outcome>, Problem> {
+    std::thread::scope(|scope| {
+        let (decided, verdicts) = sync_channel(2);
+        scope.spawn(move || {
+            for some in changes.chunks(AHEAD) {
+                let verdicts: Vec<_> = some.iter().map(|change| decide_new(change, given)).collect();
+                // Nobody waits for more where one was refused, or could not be written.
+                if decided.send(verdicts).is_err() {
+                    return;
+                }
+            }
+        });
+        let write = |(change, decided): (&Change, Result<_, Problem>)| {
+            let (id, verdict) = decided?;
+            let slot = Slot { id, version: 1, current: None };
+            let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;
+            Ok(Outcome::Done(kind, reply))
+        };
+        changes.iter().zip(verdicts.into_iter().flatten()).map(write).collect()
+    })
+}
+
+fn decide_new(change: &Change, given: &mut Given) -> Result<(i64, Verdict), Problem> {
+    let slot = Slot { id: given.people.next(), version: 1, current: None };
+    let verdict = (change.decide)(&slot, given)?;
+    if let Verdict::Put { .. } = verdict {
+        given.people.last = slot.id;
+    }
+    Ok((slot.id, verdict))
+}
+
+fn apply(connection: &Connection, change: &Change, given: &mut Given) -> Result<Outcome, Problem> {
+    let current = find(connection, &change.indexes).map_err(store)?;
     if let Some(key) = &change.idempotency {
         ficha_sqlite::forget_before(connection, change.now.as_millisecond() - IDEMPOTENCY_LIFE_MS)
             .map_err(store)?;
@@ -160,14 +195,14 @@ fn apply(
         }
     }
     let slot = Slot {
-        id: current.map_or_else(|| given.people.next(), |row| Ok(row.id)).map_err(store)?,
-        version: current.map_or(1, |row| row.version + 1),
-        current,
+        id: current.as_ref().map_or_else(|| given.people.next(), |row| row.id),
+        version: current.as_ref().map_or(1, |row| row.version + 1),
+        current: current.as_ref(),
     };
     let verdict = (change.decide)(&slot, given)?;
     let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;
     if kind == Kind::Created {
-        given.people.last = Some(slot.id);
+        given.people.last = slot.id;
     }
     if let Some(key) = &change.idempotency {
         let at_ms = change.now.as_millisecond();
@@ -220,67 +255,60 @@ fn put(connection: &Connection, change: &Change, slot: &Slot<'_>, body: &[u8]) -
     Err(rusqlite::Error::StatementChangedRows(0))
 }
 
-/// The numbers that this transaction gave, looked up once and noted once: a bulk load gives thousands.
-struct Given<'a> {
+/// The numbers that this transaction gives, looked up once and noted once: a bulk load gives thousands.
+struct Given {
     /// Of people.
-    people: Counter<'a>,
+    people: Counter,
     /// Of things inside documents.
-    numbers: Counter<'a>,
+    numbers: Counter,
 }
 
-impl<'a> Given<'a> {
-    fn new(connection: &'a Connection) -> Self {
-        let counter = |name| Counter { connection, name, last: None, noted: None };
-        Self { people: counter("person"), numbers: counter("number") }
+impl Given {
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let counter = |name| Counter::load(connection, name);
+        Ok(Self { people: counter("person")?, numbers: counter("number")? })
     }
 
-    fn note(&self) -> rusqlite::Result<()> {
-        self.people.note()?;
-        self.numbers.note()
+    fn note(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.people.note(connection)?;
+        self.numbers.note(connection)
     }
 }
 
-struct Counter<'a> {
-    connection: &'a Connection,
+struct Counter {
     name: &'static str,
-    last: Option<i64>,
-    noted: Option<i64>,
+    last: i64,
+    noted: i64,
 }
 
-impl Counter<'_> {
-    fn last(&mut self) -> rusqlite::Result<i64> {
-        if let Some(last) = self.last {
-            return Ok(last);
-        }
+impl Counter {
+    fn load(connection: &Connection, name: &'static str) -> rusqlite::Result<Self> {
         let sql = "SELECT last FROM counter WHERE name = ?1";
-        let last = self.connection.prepare_cached(sql)?.query_row([self.name], |row| row.get(0))?;
-        (self.last, self.noted) = (Some(last), Some(last));
-        Ok(last)
+        let last = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?;
+        Ok(Self { name, last, noted: last })
     }
 
-    fn next(&mut self) -> rusqlite::Result<i64> {
-        Ok(self.last()? + 1)
+    fn next(&self) -> i64 {
+        self.last + 1
     }
 
-    fn note(&self) -> rusqlite::Result<()> {
+    fn note(&self, connection: &Connection) -> rusqlite::Result<()> {
         if self.last != self.noted {
             let sql = "UPDATE counter SET last = ?1 WHERE name = ?2";
-            self.connection.prepare_cached(sql)?.execute(params![self.last, self.name])?;
+            connection.prepare_cached(sql)?.execute(params![self.last, self.name])?;
         }
         Ok(())
     }
 }
 
-impl Numbers for Given<'_> {
+impl Numbers for Given {
     fn next(&mut self) -> Result<i64, StoreError> {
-        let next = self.numbers.next().map_err(StoreError::new)?;
-        self.numbers.last = Some(next);
-        Ok(next)
+        self.numbers.last = self.numbers.next();
+        Ok(self.numbers.last)
     }
 
     fn taken(&mut self, number: i64) -> Result<(), StoreError> {
-        let last = self.numbers.last().map_err(StoreError::new)?;
-        self.numbers.last = Some(last.max(number));
+        self.numbers.last = self.numbers.last.max(number);
         Ok(())
     }
 }

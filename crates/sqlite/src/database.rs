@@ -109,7 +109,7 @@ impl Database {
         Ok(Self(Arc::new(Inner {
             number: OPENED.fetch_add(1, Ordering::Relaxed),
             path: path.to_owned(),
-            writer: Writer::start(connection, commits.clone()),
+            writer: Writer::start(connection, commits.clone())?,
             commits,
             long: LongReaders::new(),
         })))

@@ -24,10 +24,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, commits: Arc<AtomicU64>) -> Self {
+    /// # Errors
+    /// The machine has no thread left.
+    pub(crate) fn start(connection: Connection, commits: Arc<AtomicU64>) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        std::thread::spawn(move || serve(&connection, waiting, &commits));
-        Self { jobs }
+        let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
+        thread.spawn(move || serve(&connection, waiting, &commits))?;
+        Ok(Self { jobs })
     }
 
     pub(crate) async fn write<T: Send + 'static, E: Send + 'static>(
