@@ -4,16 +4,30 @@ use crate::{
     Draft, Error, Fault, Place, Plan, Quarantine, Row, Source, Watch,
     base::Record,
     quarantine::{self, COLUMNS},
-    rows::{Form, Rows, decode, fields},
+    rows::{Form, Raw, Rows, decode, fields},
     run::Summary,
     sort::{Key, Sorted, Sorter},
 };
 use ficha_contract::Ingest;
+use std::{panic::resume_unwind, thread::ScopedJoinHandle};
 
 const ENCODING: &str = "is not UTF-8; if the file is Latin-1: --encoding latin1";
 
 /// So many rows lie between two words about how far it is.
 const TELL: u64 = 4096;
+
+/// So many rows are cut, then read, by all processors: a thread costs some microseconds, a row about one.
+const BLOCK: usize = 4096;
+/// Fewer rows than this are not worth a thread.
+const SHARE: usize = 256;
+
+/// What became of a row.
+struct Read<R> {
+    place: Place,
+    /// It goes over several lines, and is none: only the first of them is to blame.
+    is_nonsense: bool,
+    draft: Result<Draft<R>, Fault>,
+}
 
 /// Reads a file to its end.
 pub(crate) struct Reading<'a, R> {
@@ -23,6 +37,8 @@ pub(crate) struct Reading<'a, R> {
     pub(crate) quarantine: &'a mut Quarantine,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) summary: &'a mut Summary,
+    /// So many read rows at once.
+    pub(crate) threads: usize,
 }
 
 impl<R: Row> Reading<'_, R> {
@@ -35,28 +51,60 @@ impl<R: Row> Reading<'_, R> {
         };
         let mut sorter = Sorter::new(self.plan.memory, self.plan.spill.clone());
         let mut purchases = 0;
-        while let Some(raw) = rows.next()? {
-            let place = raw.place;
-            let read = match raw.damage {
-                Some(damage) => Err(Fault::new("row", damage)),
-                None => self.read(raw.bytes, &names, form),
-            };
-            match read {
-                Ok(draft) => {
-                    purchases += u64::from(draft.last_purchase);
-                    self.keep(&mut sorter, place, &draft)?;
+        let mut most = 1;
+        loop {
+            let read = self.read_all(&rows.block(most)?, &names, form);
+            if read.is_empty() {
+                break;
+            }
+            most = BLOCK.min(most * 2);
+            for Read { place, is_nonsense, draft } in read {
+                self.tell(place.offset);
+                match draft {
+                    Ok(draft) => {
+                        purchases += u64::from(draft.last_purchase);
+                        self.keep(&mut sorter, place, &draft)?;
+                    }
+                    Err(fault) => {
+                        let place = if is_nonsense { rows.only_first_line(place) } else { place };
+                        self.summary.set_aside += 1;
+                        self.quarantine.put(self.source, place, &[fault])?;
+                    }
                 }
-                Err(fault) => {
-                    let whole = fault.field != "row" || form == Form::Json;
-                    let place = if whole { place } else { rows.only_first_line(place) };
-                    self.summary.set_aside += 1;
-                    self.quarantine.put(self.source, place, &[fault])?;
+                if is_nonsense {
+                    // What follows its first line is cut anew; row by row, for more of it may be nonsense.
+                    most = 1;
+                    break;
                 }
             }
-            self.tell(rows.consumed());
         }
         self.watch.read(self.source.bytes());
         self.finish(sorter, purchases)
+    }
+
+    /// Reads rows on all processors, in order.
+    fn read_all(&self, rows: &[Raw<'_>], names: &[String], form: Form) -> Vec<Read<R>> {
+        let one = |raw: &Raw<'_>| {
+            let draft = match raw.damage {
+                Some(damage) => Err(Fault::new("row", damage)),
+                None => self.read(raw.bytes, names, form),
+            };
+            let is_row = draft.as_ref().err().is_some_and(|fault| fault.field == "row");
+            let is_nonsense = is_row && form != Form::Json && raw.bytes.contains(&b'\n');
+            Read { place: raw.place, is_nonsense, draft }
+        };
+        let each = rows.len().div_ceil(self.threads).max(SHARE);
+        let Some((mine, others)) = rows.split_at_checked(each) else { return rows.iter().map(one).collect() };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = others
+                .chunks(each)
+                .map(|rows| scope.spawn(|| rows.iter().map(one).collect::<Vec<_>>()))
+                .collect();
+            let mine: Vec<_> = mine.iter().map(one).collect();
+            let join =
+                |read: ScopedJoinHandle<'_, Vec<_>>| read.join().unwrap_or_else(|panic| resume_unwind(panic));
+            mine.into_iter().chain(others.into_iter().flat_map(join)).collect()
+        })
     }
 
     fn tell(&mut self, bytes: u64) {

@@ -52,24 +52,49 @@ impl<'s> Rows<'s> {
         Ok(rows)
     }
 
-    /// How far it is.
-    pub(crate) fn consumed(&self) -> u64 {
-        self.offset
-    }
-
     /// The next row.
     pub(crate) fn next(&mut self) -> Result<Option<Raw<'_>>, Error> {
+        Ok(self.block(1)?.pop())
+    }
+
+    /// The next rows: as many as lie in the buffer, at most `most`; none at the end.
+    pub(crate) fn block(&mut self, most: usize) -> Result<Vec<Raw<'_>>, Error> {
+        let mut cuts = Vec::new();
+        if let Some(first) = self.first()? {
+            cuts.push(first);
+        }
+        while !cuts.is_empty()
+            && cuts.len() < most
+            && let Cut::Row { skip, len, end, damage } = self.cut()
+        {
+            cuts.push(self.take(skip, len, end, damage));
+        }
+        let Self { buffer, offset, start, .. } = self;
+        // What the buffer begins with.
+        let origin = *offset - *start as u64;
+        let raw = |(place, damage): (Place, _)| {
+            let from = (place.offset - origin) as usize;
+            Raw { place, bytes: &buffer[from..from + place.len as usize], damage }
+        };
+        Ok(cuts.into_iter().map(raw).collect())
+    }
+
+    fn cut(&self) -> Cut {
+        let data = &self.buffer[self.start..];
+        match self.form {
+            Form::Csv { delimiter } => cut::csv(data, delimiter, self.last),
+            Form::Json => cut::json(data, self.last),
+        }
+    }
+
+    /// The next row, whatever has to be read for it.
+    fn first(&mut self) -> Result<Option<(Place, Option<&'static str>)>, Error> {
         loop {
-            let data = &self.buffer[self.start..];
-            let cut = match self.form {
-                Form::Csv { delimiter } => cut::csv(data, delimiter, self.last),
-                Form::Json => cut::json(data, self.last),
-            };
-            match cut {
+            match self.cut() {
                 Cut::More => self.fill()?,
                 Cut::Nothing if self.last => return Ok(None),
                 Cut::Nothing => {
-                    self.consume(data.len());
+                    self.consume(self.buffer.len() - self.start);
                     self.fill()?;
                 }
                 Cut::Row { skip, len, end, damage } => return Ok(Some(self.take(skip, len, end, damage))),
@@ -86,16 +111,21 @@ impl<'s> Rows<'s> {
         self.line = place.line;
         let row = &self.buffer[self.start..];
         let len = memchr::memchr(b'\n', row).unwrap_or(row.len());
-        self.take(0, len, 0, None).place
+        self.take(0, len, 0, None).0
     }
 
-    fn take(&mut self, skip: usize, len: usize, end: usize, damage: Option<&'static str>) -> Raw<'_> {
+    fn take(
+        &mut self,
+        skip: usize,
+        len: usize,
+        end: usize,
+        damage: Option<&'static str>,
+    ) -> (Place, Option<&'static str>) {
         self.consume(skip);
         // At most LONGEST_ROW, or the buffer.
         let place = Place { line: self.line, offset: self.offset, len: len as u32 };
-        let from = self.start;
         self.consume(len + end);
-        Raw { place, bytes: &self.buffer[from..from + len], damage }
+        (place, damage)
     }
 
     fn consume(&mut self, count: usize) {

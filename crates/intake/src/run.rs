@@ -102,6 +102,7 @@ pub async fn run<R: Row>(
             quarantine: &mut quarantine,
             watch: &*watching,
             summary: &mut summary,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
         reading.run().map(|sorted| (sorted, source, quarantine, summary))
     })
