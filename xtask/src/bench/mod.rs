@@ -98,6 +98,7 @@ fn requests(args: &Args, ficha: &Path, bare: &Path) -> Result<()> {
     let field = set_up(args, ficha, bare, folder)?;
     let sync = disk::sync_times(&field.subject.folder)?;
     let load = field.load(args);
+    field.subject.read_in()?;
     field.closed(&load.warm_up())?;
     let mut rows = Vec::new();
     for round in 1..=args.rounds {
