@@ -10,11 +10,11 @@ use mongodb::{
 };
 use std::{future::IntoFuture, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+    sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit},
+    time::{Instant, timeout, timeout_at},
 };
 
-/// How long somebody waits for his turn to do something long.
+/// How long somebody waits for a place to read at length.
 const WAIT: Duration = Duration::from_secs(2);
 /// A server that is there answers a question about nothing within this time.
 const SHORT: Duration = Duration::from_millis(500);
@@ -38,6 +38,8 @@ struct Inner {
     database: Database,
     /// What is long takes a place, so that it leaves connections to what is short.
     places: Semaphore,
+    /// Many who write one document would all be in each other's way; so those who lost go one after the other.
+    turns: Mutex<()>,
     gate: Gate,
 }
 
@@ -75,7 +77,8 @@ impl Mongo {
         let places = Semaphore::new(settings.connections.min(most.saturating_sub(1)).max(1));
         let client = Client::with_options(options)?;
         let database = client.database(&settings.database);
-        let inner = Inner { role: role.to_owned(), client, database, places, gate: Gate::new() };
+        let (turns, gate) = (Mutex::new(()), Gate::new());
+        let inner = Inner { role: role.to_owned(), client, database, places, turns, gate };
         let store = Self(Arc::new(inner));
         store.greet().await?;
         Ok(store)
@@ -131,7 +134,7 @@ impl Mongo {
         find: Find<'_, RawDocumentBuf>,
         mut visit: impl FnMut(&RawDocument) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let _place = self.place().await?;
+        let _place = self.place(Instant::now() + WAIT).await?;
         self.0.gate.enter()?;
         let walk = async {
             let snapshot = SessionOptions::builder().snapshot(true).build();
@@ -192,9 +195,14 @@ impl Mongo {
         self.0.client.start_session().await
     }
 
+    /// One's turn among those who lost to others.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turns.lock().await
+    }
+
     /// A place among those who do something long.
-    pub(crate) async fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
-        match timeout(WAIT, self.0.places.acquire()).await {
+    pub(crate) async fn place(&self, end: Instant) -> Result<SemaphorePermit<'_>, Error> {
+        match timeout_at(end, self.0.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(Error::Busy),
         }

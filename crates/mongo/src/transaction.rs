@@ -149,7 +149,8 @@ impl Mongo {
         work: impl for<'t> Fn(&'t C, &'t mut Transaction) -> Working<'t, T, E>,
     ) -> Result<Result<T, E>, Error> {
         let end = Instant::now() + deadline;
-        let _place = self.place().await?;
+        let _place = self.place(end).await?;
+        let mut turn = None;
         for tried in 1.. {
             let failure = match self.attempt(end, with, &work).await {
                 Ok(done) => return Ok(done),
@@ -159,6 +160,9 @@ impl Mongo {
             let late = Instant::now() + pause >= end;
             if tried == TRIES || late || !failure.may_be_repeated(repeat) {
                 return Err(failure.into());
+            }
+            if failure.met_others() && turn.is_none() {
+                turn = timeout_at(end, self.turn()).await.ok();
             }
             sleep(pause).await;
         }
@@ -272,6 +276,15 @@ fn pause(tried: u32) -> Duration {
 }
 
 impl Failure {
+    /// Whoever lost to others takes turns with those of this process who lost, too.
+    fn met_others(&self) -> bool {
+        match self {
+            Self::Again => true,
+            Self::Undone(Error::Mongo(error)) => !is_away(error),
+            Self::Undone(_) | Self::Unknown => false,
+        }
+    }
+
     fn may_be_repeated(&self, repeat: Repeat) -> bool {
         match self {
             Self::Again => true,
