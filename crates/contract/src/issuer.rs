@@ -39,6 +39,14 @@ pub struct Revocation {
     pub until: Timestamp,
 }
 
+impl Revocation {
+    /// Whether whoever knows `other` need not know this one.
+    #[must_use]
+    pub fn is_told_by(&self, other: &Self) -> bool {
+        self.revoked == other.revoked && self.until <= other.until
+    }
+}
+
 /// What can be revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -106,13 +106,25 @@ async fn apply(store: &Mongo, steps: &[Step]) -> Result<(), Error> {
             match store.database().run_command(command).await {
                 // A run that was cut off made it already.
                 Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}
-                done => drop(done?),
+                done => whole(&done?)?,
             }
         }
         let note = doc! { "_id": number, "step": step.text(), "breaks": step.breaks };
         store.database().collection(&store.named(META)).insert_one(note).await?;
     }
     Ok(())
+}
+
+/// The driver takes a reply for done that says of its writes, or of the majority, that they are not.
+fn whole(reply: &Document) -> Result<(), Error> {
+    let is_whole =
+        reply.get_array("writeErrors").is_ok_and(Vec::is_empty) || !reply.contains_key("writeErrors");
+    match is_whole && !reply.contains_key("writeConcernError") {
+        true => Ok(()),
+        false => {
+            Err(Error::Unfit("a step of the migration was not taken by a majority; run it again".to_owned()))
+        }
+    }
 }
 
 async fn applied(store: &Mongo) -> Result<Vec<Applied>, Error> {

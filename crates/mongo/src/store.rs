@@ -144,7 +144,11 @@ impl Mongo {
             Ok(())
         };
         match timeout(deadline, walk).await {
-            Ok(walked) => walked.map_err(|error| self.judged(error).into()),
+            Ok(walked) => {
+                walked.map_err(|error| self.judged(error))?;
+                self.0.gate.up();
+                Ok(())
+            }
             Err(_) => Err(self.late().await),
         }
     }

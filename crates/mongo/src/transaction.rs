@@ -215,7 +215,11 @@ impl Mongo {
             Err(Stop::Refused(refused)) => Ok(Err(refused)),
             Err(Stop::Again) => Err(Failure::Again),
             Err(Stop::Failed(error)) => Err(self.undone(error)),
-            Err(Stop::Broken(error)) => Err(Failure::Undone(error)),
+            // Perhaps it was away there: that is no word of the server's.
+            Err(Stop::Broken(error)) => {
+                let _ = transaction.session.abort_transaction().await;
+                return Err(Failure::Undone(error));
+            }
         };
         // At once, so that nobody meets what is not to be; the server may have done so already.
         let _ = transaction.session.abort_transaction().await;

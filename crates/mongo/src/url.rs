@@ -29,7 +29,13 @@ impl Settings {
         if !(url.starts_with("mongodb://") || url.starts_with("mongodb+srv://")) {
             return Err(refuse("the URL begins with mongodb:// or mongodb+srv://"));
         }
-        let address = ConnectionString::parse(url).map_err(|error| refuse(&error.kind.to_string()))?;
+        let address = ConnectionString::parse(url).map_err(|error| match url.contains('@') {
+            // The driver quotes what it cannot read, and an unencoded sign makes that a piece of the password.
+            true => {
+                refuse("the URL cannot be read; in user and password write : / ? # [ ] @ % as %3A, %2F, …")
+            }
+            false => refuse(&error.kind.to_string()),
+        })?;
         check(&address)?;
         let database = address.default_database.clone().filter(|name| !name.is_empty());
         let database =
@@ -119,6 +125,12 @@ mod tests {
         assert!(refused("postgres://h/d").contains("mongodb://"));
         assert!(refused("mongodb://h/").contains("no database"));
         assert!(refused("mongodb://h:x/d").contains("port"));
+        for url in
+            ["mongodb://ana:Se?cret@db/ficha", "mongodb://ana:12?cret@db/ficha", "mongodb://ana:se/cret@db/d"]
+        {
+            let told = refused(url);
+            assert!(told.contains("as %3A") && !told.contains("cret@") && !told.contains("Se"), "{told}");
+        }
         Settings::parse("mongodb://h/d?w=majority&journal=true&readPreference=primary&tls=true").unwrap();
         Settings::parse("mongodb+srv://cluster.example.com/d").unwrap();
     }

@@ -7,6 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use ficha_contract::{Ask, Base, Found, Unavailable, UnavailableReason};
+use serde::de::IgnoredAny;
 
 /// A base in another process: to the dossier it is like one in this.
 pub struct RemoteBase(Peer);
@@ -31,6 +32,10 @@ impl Base for RemoteBase {
             scopes: ask.scopes.to_string(),
         };
         match self.0.ask(Some(behalf), body.into(), ask.within).await {
+            // What comes from elsewhere is put into the dossier as it is: one base must not write another's section.
+            Ok((Said::Person { .. }, body)) if serde_json::from_slice::<IgnoredAny>(&body).is_err() => {
+                Err(self.missing(Failed::Nonsense))
+            }
             Ok((Said::Person { as_of, updated_at, source }, body)) => {
                 Ok(Found::Person { body, as_of, updated_at, source })
             }

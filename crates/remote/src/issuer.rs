@@ -44,11 +44,17 @@ pub(crate) struct Asking {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     keys: Vec<PublishedKey>,
+    /// Numbered here, as they came: the issuer's numbers begin anew when its store is restored or moved.
     revocations: Vec<Revocation>,
-    /// The number of the last revocation that was told.
-    last: i64,
+    /// The last revocation that was told, under the issuer's number.
+    last: Option<Revocation>,
+    /// The last number that was given here.
+    given: i64,
     #[serde(skip)]
     told_at: Option<Timestamp>,
+    /// Not in the file yet.
+    #[serde(skip)]
+    is_new: bool,
 }
 
 impl RemoteIssuer {
@@ -132,9 +138,13 @@ impl Asking {
 
     /// Asks for what is new; what is known goes on to hold where the issuer is away.
     async fn ask(&self) {
-        match self.learn().await {
-            Ok(false) => {}
-            Ok(true) => self.keep().await,
+        let learned = self.learn().await;
+        // Also what came before it failed, and what could not be written the last time.
+        if self.known(|known| known.is_new) {
+            self.keep().await;
+        }
+        match learned {
+            Ok(()) => {}
             Err(Failed::Away | Failed::Broken | Failed::Slow) => {
                 tracing::debug!("the issuer does not answer; what it told goes on to hold");
             }
@@ -142,41 +152,67 @@ impl Asking {
         }
     }
 
-    /// Whether something is new.
-    async fn learn(&self) -> Result<bool, Failed> {
-        let mut new = false;
+    /// Asks from the last revocation that is known on, that one included: where it does not come again it is over, or
+    /// the issuer's numbers began anew, and all are asked for.
+    async fn learn(&self) -> Result<(), Failed> {
+        let mut anew = false;
         loop {
-            let after = self.known(|known| known.last);
-            let body = serde_json::to_vec(&AboutIssuer { after }).map_err(|_| Failed::Nonsense)?;
-            let (Said::Issuer, told) = self.peer.ask(None, body.into(), WITHIN).await? else {
-                return Err(Failed::Nonsense);
-            };
-            let told: Told = serde_json::from_slice(&told).map_err(|_| Failed::Nonsense)?;
+            let last = self.known(|known| known.last.clone());
+            let mut told = self.told(last.as_ref().map_or(0, |last| last.number - 1)).await?;
             let full = told.revocations.len() >= PAGE;
-            new |= self.take_in(told);
+            if let Some(last) = last {
+                if told.revocations.first() != Some(&last) {
+                    if std::mem::replace(&mut anew, true) {
+                        return Err(Failed::Nonsense);
+                    }
+                    self.write(|known| known.last = None);
+                    continue;
+                }
+                told.revocations.remove(0);
+            }
+            self.take_in(told);
             if !full {
-                return Ok(new);
+                return Ok(());
             }
         }
     }
 
-    fn take_in(&self, told: Told) -> bool {
+    async fn told(&self, after: i64) -> Result<Told, Failed> {
+        let body = serde_json::to_vec(&AboutIssuer { after }).map_err(|_| Failed::Nonsense)?;
+        match self.peer.ask(None, body.into(), WITHIN).await? {
+            (Said::Issuer, told) => serde_json::from_slice(&told).map_err(|_| Failed::Nonsense),
+            _ => Err(Failed::Nonsense),
+        }
+    }
+
+    fn take_in(&self, told: Told) {
         let now = self.world.now();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let new = known.keys != told.keys || !told.revocations.is_empty();
-        known.last = told.revocations.last().map_or(known.last, |last| last.number);
-        known.revocations.extend(told.revocations);
-        known.revocations.retain(|revocation| revocation.until >= now);
-        known.keys = told.keys;
-        known.told_at = Some(now);
-        new
+        self.write(|known| {
+            known.is_new |= known.keys != told.keys || !told.revocations.is_empty();
+            known.last = told.revocations.last().cloned().or(known.last.take());
+            for revocation in told.revocations {
+                if !known.revocations.iter().any(|one| revocation.is_told_by(one)) {
+                    known.given += 1;
+                    known.revocations.push(Revocation { number: known.given, ..revocation });
+                }
+            }
+            known.revocations.retain(|revocation| revocation.until >= now);
+            known.keys = told.keys;
+            known.told_at = Some(now);
+        });
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     async fn keep(&self) {
         let bytes = self.known(serde_json::to_vec);
         let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || write(&file, &bytes?)).await;
-        if let Err(error) = written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+        let written = written.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        self.write(|known| known.is_new = written.is_err());
+        if let Err(error) = written {
             tracing::warn!(%error, file = %self.file.display(), "what the issuer told is not kept");
         }
     }
@@ -188,7 +224,8 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -34,6 +34,21 @@ async fn what_a_base_says_arrives_to_the_byte() {
         assert!(heard.within <= asked.within, "what is left of the time");
         let heard = Ask { within: asked.within, ..heard };
         assert_eq!(format!("{heard:?}"), format!("{asked:?}"), "asked alike");
+        // Not shown by `Debug`.
+        assert_eq!(heard.cpf, asked.cpf);
+    }
+}
+
+#[tokio::test]
+async fn a_base_writes_no_section_but_its_own() {
+    let two = Two::new();
+    let as_of = two.test.world.now();
+    for body in
+        [format!("{{\"cpf\":\"{CPF}\"}},\"score\":{{\"cpf\":\"{CPF}\"}}"), format!("{{\"cpf\":\"{CPF}\",}}")]
+    {
+        let found = Found::Person { body: body.into(), as_of, updated_at: as_of, source: Source::Own };
+        let server = two.serve(Fake::new(Act::Says(Ok(found))));
+        assert_eq!(reason(two.remote(&server.url()).section(&ask(&two.test)).await), "nonsense");
     }
 }
 
@@ -144,7 +159,7 @@ async fn an_answer_without_a_note_or_of_another_call_is_no_answer() {
 }
 
 #[tokio::test]
-async fn no_url_and_no_log_line_names_the_person() {
+async fn no_route_of_the_metrics_names_the_person() {
     // The path is the role's; what the metrics hold are templates.
     let two = Two::new();
     let server = two.serve(Fake::knowing_nobody(&two.test));
