@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 /// How often the issuer is asked. Revocations are promised within five seconds, so that a few questions may fail.
 const EVERY: Duration = Duration::from_secs(1);
-const WITHIN: Duration = Duration::from_secs(2);
+const WITHIN: Duration = Duration::from_secs(1);
 
 /// What this process was told by the issuer. Nobody who verifies a token waits for it: it is asked beside that. What is
 /// known lies in a file too, so that a process that starts while the issuer is down verifies nevertheless.

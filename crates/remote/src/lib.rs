@@ -14,9 +14,10 @@
 //! # Who could do what
 //! - **Ask in another's name**: only with his private key, which never leaves its folder. A base takes the keys of dossiers,
 //!   the issuer those of all. The signature covers role, time and body: no call can be changed, or led to another role.
-//! - **Ask again** what was overheard: a call is taken once. A process that started anew takes no call from before. Where
+//! - **Ask again** what was overheard: a call is taken once. A process that started anew takes no call from before, by its own clock. Where
 //!   several processes stand behind one address, one of them takes what another took: then use TLS, so that nobody hears.
-//! - **Talk the dossier into something**: the base looks at the client's own scopes, too.
+//! - **Talk the dossier into something**: the base looks at the client's scopes, too. They are the dossier's word, though:
+//!   no token crosses. Whoever has a dossier's private key reads the bases, and only the dossier's process records it.
 //! - **Answer in another's place**, or with what it said before: an answer is signed, and names its call.
 //! - **Overhear**: everything, without TLS.
 //! - **Hang**: connecting takes a second at most, everything the time that the dossier gives. At most 256 calls are
