@@ -65,6 +65,13 @@ impl Two {
         self.issuer.revocations.lock().unwrap().extend(made);
     }
 
+    /// The store as it was after so many, then these.
+    fn restore(&self, number: i64, then: Vec<Revocation>) {
+        let mut all = self.issuer.revocations.lock().unwrap();
+        all.retain(|revocation| revocation.number <= number);
+        all.extend(then);
+    }
+
     fn serve(&self) -> Server {
         let world = self.test.world.world();
         let desk = Desk::new("identity", self.keys[0].clone(), vec![self.keys[1].public()], world);
@@ -134,10 +141,7 @@ async fn an_issuer_whose_numbers_begin_anew_is_missed_nothing_of() {
     let until = two.test.world.now() + SignedDuration::from_secs(900);
     let later = |number, id| Revocation { number, revoked: Revoked::Token(Uuid::from_u128(id)), until };
     for anew in [vec![later(4, 40)], vec![later(4, 40), later(5, 50)], vec![]] {
-        let mut all = two.issuer.revocations.lock().unwrap();
-        all.retain(|revocation| revocation.number < 4);
-        all.extend(anew);
-        drop(all);
+        two.restore(3, anew);
         asking.ask().await;
     }
     two.revoke(6..7);
