@@ -69,7 +69,13 @@ pub async fn around(State(shell): State<Shell>, mut request: Request, next: Next
 
 async fn bounded(shell: &Shell, route: &str, request: Request, next: Next) -> Response {
     let is_issuer = route.starts_with("/oauth") || route.starts_with("/api/oauth");
-    let places = if is_issuer { &shell.inner.issuer_places } else { &shell.inner.places };
+    let places = if is_issuer {
+        &shell.inner.issuer_places
+    } else if route.starts_with("/peer/") {
+        &shell.inner.peer_places
+    } else {
+        &shell.inner.places
+    };
     if let Err(problem) = named_host(&request) {
         return Refused::from(problem).into_response();
     }

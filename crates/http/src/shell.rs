@@ -23,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) places: Semaphore,
     /// Of those who have no token yet: they cannot take the places of those who have one.
     pub(crate) issuer_places: Semaphore,
+    /// Of other processes: clients cannot take them, or no section and no revocation would come through.
+    pub(crate) peer_places: Semaphore,
     pub(crate) metrics: Metrics,
 }
 
@@ -36,9 +38,11 @@ impl Shell {
         metrics: Metrics,
     ) -> Self {
         let places = Semaphore::new(limits.concurrency);
-        let issuer_places = Semaphore::new((limits.concurrency / 4).max(1));
+        let few = || Semaphore::new((limits.concurrency / 4).max(1));
+        let (issuer_places, peer_places) = (few(), few());
         let rates = RateLimits::new(limits.requests_per_minute);
-        let inner = Inner { world, verifier, evidence, limits, rates, places, issuer_places, metrics };
+        let inner =
+            Inner { world, verifier, evidence, limits, rates, places, issuer_places, peer_places, metrics };
         Self { inner: Arc::new(inner), cpf_validation: CpfValidation::default() }
     }
 

@@ -52,6 +52,7 @@ async fn one_more_than_the_server_takes_is_turned_away_at_once() {
     for path in ["/livez", "/readyz", "/metrics"] {
         served.client.get(path).send().await.expect(200);
     }
+    served.client.post("/peer/echo").json("1").send().await.expect(200);
     served.gate.go_on.notify_one();
     assert_eq!(first.await.unwrap().expect(200).text(), "went on");
     served.client.post("/echo").json("1").send().await.expect(200);

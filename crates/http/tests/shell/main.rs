@@ -7,7 +7,11 @@ mod problems;
 mod serving;
 mod tls;
 
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
 use ficha_http::{Asker, Body, Limits, PathCpf, QueryParams, Refused, Shell, scope};
 use ficha_testkit::{Client, TestShell};
 use serde::Deserialize;
@@ -66,6 +70,7 @@ fn routes(shell: &Shell, gate: &Arc<Gate>) -> Router {
     let people = Router::new()
         .route("/people/{cpf}", get(person))
         .route("/echo", get(panics).post(echo))
+        .route("/peer/echo", post(echo))
         .with_state(shell.clone());
     Router::new()
         .route("/large", get(|| async { vec![0_u8; 32 << 20] }))
