@@ -154,3 +154,17 @@ fn equal_rows_without_an_id_get_one_each() {
     let distinct: std::collections::BTreeSet<_> = told.iter().collect();
     assert_eq!((told.len(), distinct.len()), (3, 3), "{told:?}");
 }
+
+#[test]
+fn of_nonsense_over_several_lines_only_its_own_are_lost_however_many_rows_are_read_at_once() {
+    let mut csv = "cpf,name,address,value,date\n".to_owned();
+    for person in 0..9000 {
+        csv.push_str(&format!("{person:011},Ana,,1,2020-01-01\n"));
+        if [0, 700, 701, 5000, 8999].contains(&person) {
+            // A text over two lines, in a row of two fields; its second line is none either.
+            csv.push_str("\"begun\nand ended\",1\n");
+        }
+    }
+    let (summary, told) = import(csv.as_bytes(), 1 << 20, Encoding::Utf8, debts).unwrap();
+    assert_eq!((summary.rows, summary.set_aside, told.len()), (9010, 10, 9000));
+}
