@@ -7,7 +7,7 @@ use ficha_seal::{FileKeys, Keyring};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -143,7 +143,8 @@ impl Folder {
     /// The private key of this process, if it was made.
     pub fn peer_key(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let path = self.path.join(PEER_KEY);
-        if !path.exists() {
+        // A link into a volume that is not there yet is a key: who made another one would be refused by everybody.
+        if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return Ok(None);
         }
         let said = || format!("{} cannot be read", path.display());

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -107,13 +107,10 @@ impl Issuer for RemoteIssuer {
 
 impl Asking {
     fn open(peer: Peer, file: PathBuf, world: World) -> Self {
-        let known = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::warn!(%error, file = %file.display(), "what the issuer told cannot be read");
-                Known::default()
-            }),
-            Err(_) => Known::default(),
-        };
+        let known = read(&file).unwrap_or_else(|error| {
+            tracing::warn!(%error, file = %file.display(), "what the issuer told cannot be read");
+            Known::default()
+        });
         Self { peer, file, world, known: RwLock::new(known) }
     }
 
@@ -216,6 +213,19 @@ impl Asking {
             tracing::warn!(%error, file = %self.file.display(), "what the issuer told is not kept");
         }
     }
+}
+
+/// What is in the file; nothing where there is none. Whoever could write it could sign tokens: one that is open to others
+/// is not believed.
+fn read(path: &Path) -> io::Result<Known> {
+    let mode = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Known::default()),
+        found => found?.mode(),
+    };
+    if mode & 0o077 != 0 {
+        return Err(io::Error::other("others may read or write it"));
+    }
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
 /// Writes a file for its owner, whole or not at all.

@@ -5,9 +5,13 @@ use crate::{
 };
 use ficha_contract::Revoked;
 use ficha_testkit::TestShell;
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -124,7 +128,13 @@ async fn a_process_that_starts_while_the_issuer_is_down_knows_what_it_was_told()
     assert_eq!((again.published().unwrap().len(), numbers(&again, 0)), (1, vec![1, 2]));
     assert_eq!(again.known(|known| known.told_at), None, "not since the start");
     let file = fs::metadata(two.dir.path().join("issuer.json")).unwrap();
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    let set =
+        |mode| fs::set_permissions(two.dir.path().join("issuer.json"), Permissions::from_mode(mode)).unwrap();
+    set(0o620);
+    assert!(two.asking(&url).published().is_err(), "who may write it could sign tokens");
+    set(0o600);
+    assert!(two.asking(&url).published().is_ok());
     fs::write(two.dir.path().join("issuer.json"), b"{torn").unwrap();
     assert!(two.asking(&url).published().is_err(), "a damaged file is none");
 }
