@@ -18,7 +18,7 @@ macro_rules! suite {
     ($make:path) => {
         $crate::contract::suite!(one $make: finds_what_was_put, versions_grow_and_ids_are_never_given_again,
             a_refusal_undoes_the_whole_batch, a_batch_tells_new_people_from_known_ones, a_bulk_load_is_as_many_changes,
-            a_refusal_undoes_a_bulk_load,
+            a_refusal_undoes_a_bulk_load, bulk_loads_and_changes_at_once_share_no_number,
             numbers_are_given_once, keys_replay_inside_the_transaction,
             keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
             ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told, a_person_may_come_twice_in_a_batch,
@@ -175,6 +175,37 @@ pub async fn a_refusal_undoes_a_bulk_load(store: Arc<impl PeopleStore + 'static>
         }
     }
     assert_eq!(store.change(many(None)).await.unwrap().len(), 1000);
+}
+
+/// Whatever an engine decides before it writes.
+pub async fn bulk_loads_and_changes_at_once_share_no_number(store: Arc<impl PeopleStore + 'static>) {
+    let person = |person: u128| {
+        let decide: Decide = Box::new(|slot, numbers| {
+            let body = [slot.id, numbers.next()?].map(i64::to_le_bytes).concat();
+            Ok(Verdict::Put { body, reply: Vec::new() })
+        });
+        Change { indexes: vec![load_index(person)], idempotency: None, now: now(), decide }
+    };
+    let mut under_way = tokio::task::JoinSet::new();
+    for load in 0..8 {
+        let changes = (load * 300..(load + 1) * 300).map(person).collect();
+        let (bulk, store) = (store.clone(), store.clone());
+        under_way.spawn(async move { bulk.change(changes).await.unwrap().len() });
+        // One takes a number that was given before the data came here, so that all to come lie above it.
+        let taken = i64::try_from(load).unwrap() * 1000 + 400;
+        let alone = change(100 + u8::try_from(load).unwrap(), move |_, numbers| {
+            numbers.taken(taken)?;
+            Ok(Verdict::Put { body: [0, taken].map(i64::to_le_bytes).concat(), reply: Vec::new() })
+        });
+        under_way.spawn(async move { store.change(vec![alone]).await.unwrap().len() });
+    }
+    assert_eq!(under_way.join_all().await.iter().sum::<usize>(), 8 * 301);
+    let (mut ids, mut numbers) = (HashSet::new(), HashSet::new());
+    for person in 0..8 * 300 {
+        let row = store.find(&[load_index(person)]).await.unwrap().unwrap();
+        assert_eq!(row.body[..8], row.id.to_le_bytes(), "a body is bound to its id");
+        assert!(ids.insert(row.id) && numbers.insert(row.body[8..].to_vec()), "{person}");
+    }
 }
 
 pub async fn numbers_are_given_once(store: Arc<impl PeopleStore + 'static>) {

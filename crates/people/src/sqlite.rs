@@ -1,5 +1,7 @@
 //! People in a SQLite file.
 
+mod bulk;
+
 use crate::{Change, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict, Visit};
 use async_trait::async_trait;
 use ficha_contract::{ErrorCode, Problem, StoreError};
@@ -7,7 +9,8 @@ use ficha_seal::{BlindIndex, Vault};
 use ficha_sqlite::{Database, IDEMPOTENCY_TABLE, KEY_TABLE, Migration, Remembered};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::{path::Path, sync::mpsc::sync_channel, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 
 const MIGRATIONS: &[Migration] = &[
     KEY_TABLE,
@@ -34,7 +37,11 @@ const WALK_DEADLINE: Duration = Duration::from_secs(5);
 const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The embedded engine.
-pub struct SqlitePeople(Database);
+pub struct SqlitePeople {
+    database: Database,
+    /// As they will be when every bulk load that is decided is written.
+    ahead: Mutex<Option<Given>>,
+}
 
 impl SqlitePeople {
     /// Opens the file, made when absent, and refuses one that was written with other keys.
@@ -44,41 +51,51 @@ impl SqlitePeople {
     pub async fn open(path: &Path, vault: &Vault) -> Result<Self, ficha_sqlite::Error> {
         let database = Database::open(path, MIGRATIONS)?;
         database.check_keys(vault.fingerprints().map(|print| (print.key, print.check)).collect()).await?;
-        Ok(Self(database))
+        Ok(Self { database, ahead: Mutex::new(None) })
     }
 }
 
 #[async_trait]
 impl PeopleStore for SqlitePeople {
     async fn find(&self, indexes: &[BlindIndex]) -> Result<Option<Row>, StoreError> {
-        self.0.read(|connection| find(connection, indexes)).map_err(StoreError::new)
+        self.database.read(|connection| find(connection, indexes)).map_err(StoreError::new)
     }
 
     async fn find_id(&self, id: i64) -> Result<Option<Row>, StoreError> {
-        self.0.read(|connection| find_id(connection, id)).map_err(StoreError::new)
+        self.database.read(|connection| find_id(connection, id)).map_err(StoreError::new)
     }
 
     async fn walk(&self, down: bool, visit: Visit) -> Result<(), StoreError> {
         let walk = move |connection: &Connection| walk(connection, down, visit);
-        self.0.read_long(WALK_DEADLINE, walk).await.map_err(StoreError::new)
+        self.database.read_long(WALK_DEADLINE, walk).await.map_err(StoreError::new)
     }
 
     async fn change(&self, changes: Vec<Change>) -> Result<Vec<Outcome>, Problem> {
+        let changes = Arc::new(changes);
+        let decided = self.decide_ahead(&changes).await?;
+        let is_ahead = decided.is_some();
         let all = move |connection: &Connection| {
             let mut given = Given::load(connection).map_err(store)?;
-            let outcomes = match are_all_new(connection, &changes).map_err(store)? {
-                true => put_new(connection, &changes, &mut given)?,
-                false => changes
+            let mut held = false;
+            let outcomes = match decided {
+                Some(decided) if decided.holds(connection, &changes, &given).map_err(store)? => {
+                    held = true;
+                    decided.write(connection, &changes, &mut given).map_err(store)?
+                }
+                _ => changes
                     .iter()
                     .map(|change| apply(connection, change, &mut given))
                     .collect::<Result<_, _>>()?,
             };
             given.note(connection).map_err(store)?;
             // The caller lets the changes go: of a bulk load they are thousands, and the writer has others to write.
-            Ok((outcomes, changes))
+            Ok((outcomes, changes, held))
         };
-        let written: Result<_, Problem> = self.0.write(all).await.map_err(StoreError::new)?;
-        written.map(|(outcomes, _)| outcomes)
+        let written: Result<Result<_, Problem>, _> = self.database.write(all).await;
+        if is_ahead && !matches!(written, Ok(Ok((.., true)))) {
+            *self.ahead.lock().await = None;
+        }
+        written.map_err(StoreError::new)?.map(|(outcomes, ..)| outcomes)
     }
 
     fn region(&self, index: &BlindIndex) -> u64 {
@@ -129,58 +146,6 @@ fn walk(connection: &Connection, down: bool, mut visit: Visit) -> rusqlite::Resu
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let updated_at = Timestamp::from_millisecond(row.get(2)?).unwrap_or_default();
     Ok(Row { id: row.get(0)?, version: row.get(1)?, updated_at, body: row.get(3)? })
-}
-
-/// So many people together are a bulk load.
-const BULK: usize = 256;
-/// So many are decided before they are written.
-const AHEAD: usize = 64;
-
-/// Whether these are a bulk load that goes along where nobody lies yet. Known only of people in the order of their
-/// places, each once.
-fn are_all_new(connection: &Connection, changes: &[Change]) -> rusqlite::Result<bool> {
-    let [first, .., last] = changes else { return Ok(false) };
-    let along = changes.is_sorted_by(|one, next| places(&one.indexes[0]).1 < places(&next.indexes[0]).0);
-    let is_plain = |change: &Change| change.indexes.len() == 1 && change.idempotency.is_none();
-    if changes.len() < BULK || !along || !changes.iter().all(is_plain) {
-        return Ok(false);
-    }
-    let (from, to) = (places(&first.indexes[0]).0, places(&last.indexes[0]).1);
-    let sql = "SELECT NOT EXISTS (SELECT 1 FROM person WHERE place BETWEEN ?1 AND ?2)";
-    connection.prepare_cached(sql)?.query_row([from, to], |row| row.get(0))
-}
-
-/// People of whom nobody is there: what becomes of them hangs on nothing in the base, so a thread of its own decides
-/// (and seals) while those before are written.
-fn put_new(connection: &Connection, changes: &[Change], given: &mut Given) -> Result<Vec<Outcome>, Problem> {
-    std::thread::scope(|scope| {
-        let (decided, verdicts) = sync_channel(2);
-        scope.spawn(move || {
-            for some in changes.chunks(AHEAD) {
-                let verdicts: Vec<_> = some.iter().map(|change| decide_new(change, given)).collect();
-                // Nobody waits for more where one was refused, or could not be written.
-                if decided.send(verdicts).is_err() {
-                    return;
-                }
-            }
-        });
-        let write = |(change, decided): (&Change, Result<_, Problem>)| {
-            let (id, verdict) = decided?;
-            let slot = Slot { id, version: 1, current: None };
-            let (kind, reply) = carry_out(connection, change, &slot, verdict).map_err(store)?;
-            Ok(Outcome::Done(kind, reply))
-        };
-        changes.iter().zip(verdicts.into_iter().flatten()).map(write).collect()
-    })
-}
-
-fn decide_new(change: &Change, given: &mut Given) -> Result<(i64, Verdict), Problem> {
-    let slot = Slot { id: given.people.next(), version: 1, current: None };
-    let verdict = (change.decide)(&slot, given)?;
-    if let Verdict::Put { .. } = verdict {
-        given.people.last = slot.id;
-    }
-    Ok((slot.id, verdict))
 }
 
 fn apply(connection: &Connection, change: &Change, given: &mut Given) -> Result<Outcome, Problem> {
@@ -256,6 +221,7 @@ fn put(connection: &Connection, change: &Change, slot: &Slot<'_>, body: &[u8]) -
 }
 
 /// The numbers that this transaction gives, looked up once and noted once: a bulk load gives thousands.
+#[derive(Clone)]
 struct Given {
     /// Of people.
     people: Counter,
@@ -269,12 +235,17 @@ impl Given {
         Ok(Self { people: counter("person")?, numbers: counter("number")? })
     }
 
+    fn lasts(&self) -> (i64, i64) {
+        (self.people.last, self.numbers.last)
+    }
+
     fn note(&self, connection: &Connection) -> rusqlite::Result<()> {
         self.people.note(connection)?;
         self.numbers.note(connection)
     }
 }
 
+#[derive(Clone)]
 struct Counter {
     name: &'static str,
     last: i64,
@@ -366,7 +337,7 @@ mod tests {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {FIND}"))?;
             statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<rusqlite::Result<Vec<_>>>()
         };
-        let plan = people.0.read(explain).unwrap();
+        let plan = people.database.read(explain).unwrap();
         assert_eq!(plan, ["SEARCH person USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
     }
 }
