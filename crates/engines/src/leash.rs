@@ -90,13 +90,23 @@ impl Running {
         Ok(Self { name, url, shell, server, leash, end, folder, ready })
     }
 
-    /// Ends the server as a crash does: whatever it had not written is lost. Its data stay.
+    /// Ends the server with all its processes as a crash does: whatever it had not written is lost. Its data stay.
     ///
     /// # Errors
     /// It cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
+        let mut rest = Vec::new();
+        if self.server.try_wait()?.is_none() {
+            // Stopped, it makes no more of them, and sees none end.
+            signal("STOP", &[self.id()]);
+            rest = processes_of(self.id());
+            signal("KILL", &rest);
+        }
         self.server.kill().with_context(|| format!("killing {}", self.name))?;
         self.server.wait().with_context(|| format!("waiting for {}", self.name))?;
+        while rest.iter().any(|id| lives(*id)) {
+            pause();
+        }
         Ok(())
     }
 
@@ -174,10 +184,30 @@ pub(crate) fn pause() {
     thread::sleep(ASKED_EVERY);
 }
 
+/// Who has ended already has.
+fn signal(signal: &str, ids: &[u32]) {
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    if !ids.is_empty() {
+        let kill = format!("kill -{signal} {}", ids.join(" "));
+        let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
+    }
+}
+
+/// The processes that a process has made, as far as the machine tells.
+fn processes_of(parent: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let line = format!("\nPPid:\t{parent}\n");
+    ids.filter(|id| status_of(*id).is_some_and(|status| status.contains(&line))).collect()
+}
+
 /// Whether a process does anything yet.
-#[cfg(test)]
 pub(crate) fn lives(id: u32) -> bool {
-    fs::read_to_string(format!("/proc/{id}/status")).is_ok_and(|status| !status.contains("Z (zombie)"))
+    status_of(id).is_some_and(|status| !status.contains("Z (zombie)"))
+}
+
+fn status_of(id: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{id}/status")).ok()
 }
 
 #[cfg(test)]
@@ -224,11 +254,13 @@ mod tests {
 
     #[test]
     fn a_server_that_was_killed_starts_again_in_its_folder_and_on_a_leash() {
-        let mut running = started("echo here; exec sleep 100");
+        let mut running = started("sleep 9 & echo here; wait");
         assert!(running.is_ready().unwrap());
         let first = running.id();
+        assert!(soon(|| processes_of(first).len() == 1));
+        let all = processes_of(first);
         running.kill().unwrap();
-        assert!(!lives(first));
+        assert!(!lives(first) && !all.into_iter().any(lives), "and its own processes with it");
         running.restart().unwrap();
         let (second, folder) = (running.id(), running.folder.path().to_owned());
         assert!(lives(second) && second != first);

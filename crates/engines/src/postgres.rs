@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_killed_with_all_its_processes_starts_on_what_they_left() {
+        let mut running = obtain().unwrap().start(Durability::Synced).unwrap();
+        let port = port_of(running.url());
+        let id = running.id();
+        running.kill().unwrap();
+        assert!(answers(port).is_err() && !lives(id));
+        running.restart().unwrap();
+        assert!(answers(port).unwrap() && running.id() != id);
+        assert!(running.log().contains("was not properly shut down"), "{}", running.log());
+    }
+
+    #[test]
     fn a_server_that_cannot_start_says_why() {
         let postgres = obtain().unwrap();
         let folder = folder::make(&folder::of_runs().unwrap()).unwrap();
