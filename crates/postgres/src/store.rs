@@ -92,6 +92,7 @@ impl Postgres {
     ) -> Result<(), Error> {
         let mut connection = self.connection().await?;
         let transaction = connection.build_transaction().read_only(true).start().await?;
+        self.0.gate.up();
         let statement = transaction.prepare_cached(sql).await?;
         let portal = transaction.bind(&statement, params).await?;
         loop {

@@ -53,6 +53,25 @@ async fn add(store: &Postgres, repeat: Repeat, first: &str) -> (Result<Result<()
     (done, with.0.into_inner())
 }
 
+#[tokio::test]
+async fn whoever_finds_the_server_again_opens_the_way_for_all() {
+    let (store, _guard) = store().await;
+    for how in ["one", "walk", "transaction"] {
+        store.gate().down();
+        assert!(store.gate().enter().is_err(), "{how}");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(1001)).await;
+        tokio::time::resume();
+        let (sql, any) = ("SELECT value FROM test.thing", |_: &Row| ControlFlow::Continue(()));
+        match how {
+            "one" => drop(value(&store, 1).await),
+            "walk" => store.walk(SECONDS, sql, &[], any).await.unwrap(),
+            _ => add(&store, Repeat::IfUndone, sql).await.0.unwrap().unwrap(),
+        }
+        assert!((0..3).all(|_| store.gate().enter().is_ok()), "{how}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_migrate_at_once() {
     let (url, _guard) = database().await;
