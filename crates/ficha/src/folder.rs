@@ -98,7 +98,7 @@ impl Folder {
     /// Forgets where the folder was served: by whoever has the lock, before anybody can be misled.
     pub fn forget_serving(&self) -> Result<()> {
         match fs::remove_file(self.path.join("serving.json")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).context("serving.json cannot be removed")
             }
             _ => Ok(()),
