@@ -45,7 +45,8 @@ enum Task {
     Engines(engines::Args),
     /// Measures ficha against a bare server that returns the same bytes.
     Bench(bench::Args),
-    /// Kills the real process in the middle of writes, reads and imports, and looks for what it had acknowledged.
+    /// Kills real processes and their servers in the middle of writes, reads and imports, and looks for what they had
+    /// acknowledged.
     Kill(kill::Args),
     /// Runs the fuzz targets on from their corpora (needs a C++ compiler).
     Fuzz(fuzz::Args),

@@ -9,6 +9,7 @@ use std::{
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 /// Valid CPFs of nobody.
@@ -17,6 +18,9 @@ pub const OTHER_CPF: &str = "12345678909";
 
 /// The roles, each of which can have a process of its own; the others verify by what `identity` tells.
 pub const ROLES: [&str; 5] = ["identity", "debts", "score", "events", "dossier"];
+
+/// Lines of a log that are shown of each process of a test that fails, the latest first.
+const LAST_WORDS: usize = 20;
 
 /// An installation: one process, or one for each role.
 pub struct Server {
@@ -27,7 +31,7 @@ pub struct Server {
     pub url: String,
     http: reqwest::Client,
     /// Where several processes keep what they share.
-    database: Option<ficha_testkit::postgres::Guard>,
+    _database: Option<ficha_testkit::postgres::Guard>,
 }
 
 /// In how many processes.
@@ -88,7 +92,7 @@ impl Server {
         let stores = ["DEBTS", "SCORE", "DOSSIER", "IDENTITY", "EVIDENCE"];
         let settings = stores.map(|store| (format!("FICHA_{store}__URL"), url.clone()));
         let settings = settings.each_ref().map(|(key, url)| (key.as_str(), url.as_str()));
-        Self { database: Some(guard), ..Self::split(&settings) }
+        Self { _database: Some(guard), ..Self::split(&settings) }
     }
 
     /// Starts a process for each role, each in a folder of its own below one.
@@ -106,18 +110,13 @@ impl Server {
     }
 
     fn start_split(dir: Arc<tempfile::TempDir>, settings: Vec<(String, String)>) -> Self {
-        let begin = |role: &&str| Process::begin(&dir.path().join(role), &split::of(role, &settings));
-        // The others ask the issuer when they start; so they need not ask again a second later.
-        let mut processes = vec![begin(&ROLES[0]).serving()];
-        let rest: Vec<_> = ROLES[1..].iter().map(begin).collect();
-        processes.extend(rest.into_iter().map(Starting::serving));
-        Self::of(processes, dir, settings)
+        Self::of(Process::start_each(dir.path(), &settings), dir, settings)
     }
 
     fn of(processes: Vec<Process>, dir: Arc<tempfile::TempDir>, settings: Vec<(String, String)>) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = processes[0].url.clone();
-        Self { processes, dir, settings, url, http, database: None }
+        Self { processes, dir, settings, url, http, _database: None }
     }
 
     /// A path on a role's own listener.
@@ -151,13 +150,18 @@ impl Server {
 
     /// Runs another `ficha` command beside the process of a role.
     pub fn run_at(&self, role: &str, args: &[&str]) -> Output {
+        self.command_at(role).args(args).output().unwrap()
+    }
+
+    /// Another `ficha` command beside the process of a role, as far as its folder and its settings.
+    pub fn command_at(&self, role: &str) -> Command {
         let (dir, settings) = match self.processes.len() {
             1 => (self.dir.path().to_owned(), self.settings.clone()),
             _ => (self.dir.path().join(role), split::of(role, &self.settings)),
         };
         let mut command = command(&dir);
         command.env("FICHA_PUBLIC_URL", "https://ficha.test").envs(settings);
-        command.args(args).output().unwrap()
+        command
     }
 
     /// Registers a client.
@@ -178,24 +182,23 @@ impl Server {
     }
 
     pub async fn token_of(&self, id: &str, secret: &str) -> String {
+        self.try_token_of(id, secret).await.unwrap_or_else(|answer| panic!("{}", answer.text))
+    }
+
+    /// A token, or what was said instead.
+    pub async fn try_token_of(&self, id: &str, secret: &str) -> Result<String, Answer> {
         let form = [("grant_type", "client_credentials")];
         let request = self.request(Method::POST, "/oauth/token").basic_auth(id, Some(secret)).form(&form);
         let answer = self.send(request).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json()["access_token"].as_str().unwrap().to_owned()
+        if answer.status != 200 {
+            return Err(answer);
+        }
+        Ok(answer.json()["access_token"].as_str().unwrap().to_owned())
     }
 
     /// Where a path is served.
     fn origin(&self, path: &str) -> &str {
-        let role = match path.split(['/', '?']).nth(1).unwrap_or_default() {
-            "divida" => "debts",
-            "score" => "score",
-            "dossie" | "dossies" => "dossier",
-            "oauth" | ".well-known" => "identity",
-            _ => "events",
-        };
-        let at = ROLES.iter().position(|known| *known == role).unwrap();
-        self.processes.get(at).map_or(&self.url, |process| &process.url)
+        self.processes.get(process_of(path)).map_or(&self.url, |process| &process.url)
     }
 
     /// A request of a path where it is served, or of a whole URL.
@@ -225,24 +228,41 @@ impl Server {
 
     /// Asks it to stop, waits for it, and gives its folder and its whole log.
     pub fn stop(mut self) -> (Arc<tempfile::TempDir>, String) {
-        let logs: Vec<_> = self.processes.iter_mut().map(Process::stop).collect();
-        (self.dir.clone(), logs.concat())
+        let log = self.stop_all();
+        (self.dir.clone(), log)
+    }
+
+    /// Asks it to stop, waits for it, and gives its whole log; it can be started again.
+    pub fn stop_all(&mut self) -> String {
+        self.processes.iter_mut().map(Process::stop).collect::<Vec<_>>().concat()
     }
 
     /// Kills it in the middle of whatever it does.
     pub fn kill(mut self) -> Arc<tempfile::TempDir> {
-        self.processes.iter_mut().for_each(Process::kill);
+        self.kill_all();
         self.dir.clone()
+    }
+
+    /// Kills it in the middle of whatever it does; it can be started again.
+    pub fn kill_all(&mut self) {
+        self.processes.iter_mut().for_each(Process::kill);
+    }
+
+    /// Starts it again, on what it left.
+    pub fn start_all(&mut self) {
+        let (dir, settings) = (self.dir.path(), &self.settings);
+        self.processes = match self.processes.len() {
+            1 => vec![Process::start(dir, settings)],
+            _ => Process::start_each(dir, settings),
+        };
+        self.url = self.processes[0].url.clone();
     }
 
     /// Kills it in the middle of whatever it does, and starts it again.
     pub fn killed_and_started(mut self) -> Self {
-        self.processes.iter_mut().for_each(Process::kill);
-        let (dir, settings) = (self.dir.clone(), self.settings.clone());
-        match self.processes.len() {
-            1 => Self::of(vec![Process::start(dir.path(), &settings)], dir, settings),
-            _ => Self { database: self.database.take(), ..Self::start_split(dir, settings) },
-        }
+        self.kill_all();
+        self.start_all();
+        self
     }
 
     /// Everybody that the tests know in all three bases.
@@ -258,6 +278,50 @@ impl Server {
             "date": "2026-10-05T11:48:00-03:00", "type": "Debit", "PaymentType": "CreditCard" });
         assert_eq!(self.post(token, "/financial-transactions", &movement).await.status, 201);
     }
+}
+
+/// A client's way to processes that may be gone.
+#[derive(Clone)]
+pub struct Line {
+    http: reqwest::Client,
+    urls: Vec<String>,
+    token: String,
+}
+
+impl Line {
+    pub fn new(server: &Server, token: String) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let urls = server.processes.iter().map(|process| process.url.clone()).collect();
+        Self { http, urls, token }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let origin = self.urls.get(process_of(path)).unwrap_or(&self.urls[0]);
+        self.http.request(method, format!("{origin}{path}")).bearer_auth(&self.token)
+    }
+
+    /// The whole answer, or an error: then nobody knows.
+    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        let answer = request.send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok(Answer { status, headers, text: answer.text().await? })
+    }
+
+    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+        self.send(self.request(Method::GET, path)).await
+    }
+}
+
+/// Which process serves a path, of one for each role.
+fn process_of(path: &str) -> usize {
+    let role = match path.split(['/', '?']).nth(1).unwrap_or_default() {
+        "divida" => "debts",
+        "score" => "score",
+        "dossie" | "dossies" => "dossier",
+        "oauth" | ".well-known" => "identity",
+        _ => "events",
+    };
+    ROLES.iter().position(|known| *known == role).unwrap()
 }
 
 /// A process that serves a folder.
@@ -277,6 +341,16 @@ impl Process {
         Self::begin(dir, settings).serving()
     }
 
+    /// One for each role, in the order of [`ROLES`].
+    fn start_each(dir: &Path, settings: &[(String, String)]) -> Vec<Self> {
+        let begin = |role: &&str| Self::begin(&dir.join(role), &split::of(role, settings));
+        // The others ask the issuer when they start; so they need not ask again a second later.
+        let mut processes = vec![begin(&ROLES[0]).serving()];
+        let rest: Vec<_> = ROLES[1..].iter().map(begin).collect();
+        processes.extend(rest.into_iter().map(Starting::serving));
+        processes
+    }
+
     fn begin(dir: &Path, settings: &[(String, String)]) -> Starting {
         let child = command(dir)
             .arg("serve")
@@ -289,10 +363,15 @@ impl Process {
         Starting(child.unwrap())
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
     /// Asks it to stop, and gives its log.
     fn stop(&mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         assert!(self.child.wait().unwrap().success(), "{}", self.log.lock().unwrap());
         self.log.lock().unwrap().clone()
     }
@@ -334,8 +413,14 @@ impl Starting {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "why a test fails is often said here")]
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log.lock().unwrap();
+            let said: Vec<&str> = log.lines().rev().take(LAST_WORDS).collect();
+            eprintln!("{} said last:\n{}\n", self.url, said.join("\n"));
+        }
         // Stopped or killed already, in most tests.
         self.kill();
     }

@@ -3,15 +3,13 @@
 use super::{
     check::Tally,
     model::{self, Chance, sorted},
-    work::Line,
 };
-use crate::{import::kill_after, server::command};
+use crate::{
+    import::kill_after,
+    server::{Line, Server},
+};
 use serde_json::{Value, json};
-use std::{
-    fmt::Write,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt::Write, os::unix::process::ExitStatusExt, path::PathBuf, process::Command, sync::Arc};
 use tokio::task::JoinSet;
 
 const PEOPLE: u64 = 200;
@@ -52,6 +50,11 @@ impl Feed {
         Arc::new(feed)
     }
 
+    /// Whose base it is.
+    pub fn role(&self) -> &'static str {
+        self.base.name()
+    }
+
     fn file(&self) -> PathBuf {
         self.folder.path().join("feed")
     }
@@ -67,24 +70,27 @@ impl Feed {
         text
     }
 
-    /// Imports it until it is killed; whether it was.
-    pub fn until_killed(&self, dir: &Path) -> bool {
-        kill_after(dir, self.base.name(), &self.file(), self.base.batch(), self.lives as usize)
+    /// Imports it until it is killed, or ends because the base is gone.
+    pub fn until_killed(&self, command: Command, may_fail: bool) {
+        let (file, lives) = (self.file(), self.lives as usize);
+        let ended = kill_after(command, self.base.name(), &file, self.base.batch(), lives);
+        let is_well = ended.success() || ended.signal().is_some();
+        assert!(is_well || may_fail, "it failed by itself: {ended}");
     }
 
     /// Imports it to its end, and once more: what had landed is found, what had not lands, and nothing twice.
-    pub fn repeat(&self, dir: &Path, tally: &mut Tally) {
-        let summary = self.import(dir);
+    pub fn repeat(&self, server: &Server, tally: &mut Tally) {
+        let summary = self.import(server);
         let [created, unchanged] = ["created", "unchanged"].map(|key| summary[key].as_u64().unwrap());
         assert_eq!((created + unchanged, &summary["replaced"]), (self.base.things(), &json!(0)), "{summary}");
-        let summary = self.import(dir);
+        let summary = self.import(server);
         assert_eq!(summary["unchanged"], self.base.things(), "{summary}");
         tally.fed(PEOPLE * ROWS, unchanged > 0 && created > 0);
     }
 
-    fn import(&self, dir: &Path) -> Value {
-        let mut import = command(dir);
-        let output = import.args(["import", self.base.name(), "--json"]).arg(self.file()).output().unwrap();
+    fn import(&self, server: &Server) -> Value {
+        let (base, file) = (self.role(), self.file());
+        let output = server.run_at(base, &["import", base, "--json", file.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }

@@ -2,23 +2,19 @@
 
 use super::{
     Fuse,
+    check::Tally,
     model::{self, Chance, Person},
 };
-use crate::server::{Answer, Server};
+use crate::server::{Answer, Line};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 /// Whom a worker writes and reads about; nobody else does.
 const PEOPLE: u64 = 10;
 
-/// A way to a server that may be gone.
-#[derive(Clone)]
-pub struct Line {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-}
+/// After a kill, what did not need who is gone is answered so often, before that comes back.
+const AFTERWARDS: usize = 10;
 
 /// Something that is asked of the server.
 #[derive(Clone)]
@@ -53,36 +49,21 @@ pub struct Worker {
     /// What was asked when the kill came.
     pub pending: Option<Op>,
     pub writes: usize,
+    /// What its checks saw.
+    pub tally: Tally,
 }
 
-impl Line {
-    pub fn new(server: &Server, token: String) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { http, url: server.url.clone(), token }
-    }
-
+impl Op {
     /// The whole answer, or an error: then nobody knows.
-    pub async fn send(&self, op: &Op) -> reqwest::Result<Answer> {
-        let mut request = self.http.request(op.method.clone(), format!("{}{}", self.url, op.path));
-        request = request.bearer_auth(&self.token);
-        if let Some(body) = &op.body {
+    pub async fn send(&self, line: &Line) -> reqwest::Result<Answer> {
+        let mut request = line.request(self.method.clone(), &self.path);
+        if let Some(body) = &self.body {
             request = request.json(body);
         }
-        if let Some(key) = &op.key {
+        if let Some(key) = &self.key {
             request = request.header("Idempotency-Key", key);
         }
-        Self::whole(request).await
-    }
-
-    /// A question beside a worker's.
-    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
-        Self::whole(self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token)).await
-    }
-
-    async fn whole(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-        let answer = request.send().await?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Ok(Answer { status, headers, text: answer.text().await? })
+        line.send(request).await
     }
 }
 
@@ -102,19 +83,26 @@ impl Worker {
             last_write: None,
             pending: None,
             writes: 0,
+            tally: Tally::default(),
         }
     }
 
+    /// Until something is not answered, or is answered with "not now": then nobody knows.
     pub async fn until_killed(mut self, line: Line, fuse: Arc<Fuse>) -> Self {
-        loop {
+        let mut afterwards = 0;
+        while afterwards < AFTERWARDS {
             let op = self.choose();
-            let Ok(answer) = line.send(&op).await else {
-                self.pending = Some(op);
-                return self;
-            };
-            self.note(op, answer);
+            match op.send(&line).await {
+                Ok(answer) if answer.status != 503 || !fuse.is_burnt() => self.note(op, answer),
+                _ => {
+                    self.pending = Some(op);
+                    break;
+                }
+            }
             fuse.burn();
+            afterwards += usize::from(fuse.is_over());
         }
+        self
     }
 
     /// What the server said counts from now on.
