@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic here is a failing test")]
 
 mod bad_input;
+mod chaos;
 mod coverage;
 mod dossier;
 mod external;
