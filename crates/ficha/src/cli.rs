@@ -37,7 +37,7 @@ pub enum Command {
     /// Clients of the API.
     #[command(subcommand)]
     Client(Client),
-    /// Keys that sign tokens.
+    /// The keys that sign tokens, and the root key.
     #[command(subcommand)]
     Key(Key),
     /// Print the public key by which other processes know this one.
@@ -52,7 +52,7 @@ pub enum Command {
         #[arg(long, default_value = "openapi")]
         out: PathBuf,
     },
-    /// Exit with 0 when the server of this folder is ready.
+    /// Exit with 0 when the server of this folder is ready, and says so within two seconds.
     Healthcheck,
 }
 
@@ -241,6 +241,11 @@ pub enum Client {
 pub enum Key {
     /// Make a new signing key: published at once, signing after identity.key_lead_s.
     Rotate,
+    /// Make the file of the first root key, for processes that share it (keys.file); one that is there stays.
+    New {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 fn cpf(text: &str) -> Result<Cpf, String> {

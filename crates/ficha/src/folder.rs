@@ -222,12 +222,7 @@ pub fn taken(folder: &Folder) -> anyhow::Error {
 
 /// Bytes that are free on the disk of this folder, as `df` counts them.
 pub fn free_bytes(path: &Path) -> Result<u64> {
-    let output =
-        std::process::Command::new("df").arg("-Pk").arg(path).output().context("df cannot be run")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let free = text.lines().nth(1).and_then(|line| line.split_ascii_whitespace().nth(3)?.parse::<u64>().ok());
-    match free {
-        Some(kilobytes) => Ok(kilobytes * 1024),
-        None => bail!("df says nothing about {}", path.display()),
-    }
+    let disk = rustix::fs::statvfs(path);
+    let disk = disk.with_context(|| format!("the disk of {} says nothing", path.display()))?;
+    Ok(disk.f_bavail * disk.f_frsize)
 }

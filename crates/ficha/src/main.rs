@@ -30,11 +30,15 @@ use clap::Parser;
 use cli::{Cli, Command, Key};
 use commands::{client, demo, doctor, dossier, generate, import, openapi, ready, serve};
 use config::Config;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// So long whoever asks about our health waits for an answer.
+const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -80,11 +84,17 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Client(command) => client::run(&command, &config, &world).await?,
         Command::PeerKey => println!("{}", peers::key(&folder::Folder::open(&config.dir)?)?.public()),
         Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,
+        Command::Key(Key::New { file }) => client::new_root_key(&file, &world)?,
         Command::Migrate => migrate(&config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,
         Command::Openapi { out } => openapi::run(&out, config, &world).await?,
         Command::Healthcheck => {
-            drop(ready(&config, &folder::Folder::existing(&config.dir)?).await?);
+            let folder = folder::Folder::existing(&config.dir)?;
+            drop(
+                timeout(HEALTH_WITHIN, ready(&config, &folder))
+                    .await
+                    .context("the server says nothing")??,
+            );
         }
     }
     Ok(true)

@@ -111,7 +111,8 @@ impl FileKeys {
             file.write_all(line.as_bytes())?;
             file.sync_all()?;
             // The name must survive too: a data folder whose key file vanished is lost for good.
-            fs::File::open(self.0.parent().unwrap_or(Path::new(".")))?.sync_all()
+            let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
+            fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
         write().map_err(|error| KeyError::Io(self.0.clone(), error))
     }
@@ -189,6 +190,8 @@ mod tests {
         assert!(matches!(keys.roots(), Err(KeyError::Missing(_))));
         keys.create(&world()).unwrap();
         assert_eq!(keys.roots().unwrap().len(), 1);
+        let mode = fs::metadata(dir.path().join("root.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "only its owner reads it");
         assert!(
             matches!(keys.create(&world()), Err(KeyError::Io(..))),
             "an existing key is never overwritten"

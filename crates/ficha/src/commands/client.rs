@@ -1,11 +1,12 @@
-//! `ficha client` and `ficha key`: who may ask, and what signs.
+//! `ficha client` and `ficha key`: who may ask, what signs, and what everything is sealed with.
 
 use crate::{cli, config::Config, folder::Folder, roles::Role, wiring};
 use anyhow::{Context, Result, bail};
 use ficha_contract::RateLimit;
 use ficha_domain::{Purpose, World};
 use ficha_identity::{Identity, NewClient, Secret};
-use std::fs;
+use ficha_seal::FileKeys;
+use std::{fs, path::Path};
 
 /// The client in whose name the operator of a data folder reads from the terminal.
 const OPERATOR: &str = "operator";
@@ -102,6 +103,16 @@ async fn list(identity: &Identity, json: bool) -> Result<()> {
             println!("{}  {state:<8}{:<24}{purpose:<18}{}", client.id, client.name, client.scopes);
         }
     }
+    Ok(())
+}
+
+/// Makes the first root key of an installation. It is nobody's in particular: no folder is looked at.
+pub fn new_root_key(file: &Path, world: &World) -> Result<()> {
+    FileKeys::at(file).create(world)?;
+    eprintln!(
+        "{} is made. Keep a copy apart from the data: without it what is sealed is lost.",
+        file.display()
+    );
     Ok(())
 }
 

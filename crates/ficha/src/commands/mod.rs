@@ -21,12 +21,10 @@ pub struct Ready {
     pub said: String,
 }
 
-/// Asks the server of this folder whether it is ready.
+/// Asks the server of this folder whether it is ready. The lock is left alone: who tries it while a server starts takes
+/// it away from that one.
 pub async fn ready(config: &Config, folder: &Folder) -> Result<Ready> {
-    if folder.lock()?.is_some() {
-        bail!("nobody serves {}", folder.path.display());
-    }
-    let serving = folder.serving()?;
+    let serving = folder.serving().with_context(|| format!("nobody serves {}", folder.path.display()))?;
     let answer = local::get(config, &format!("{}/readyz", serving.url), &[]).await;
     let (status, body) = answer.with_context(|| format!("the server at {} does not answer", serving.url))?;
     let text = String::from_utf8_lossy(&body);

@@ -1,7 +1,8 @@
 //! What the operator does: start, stop, keys, clients, doctor.
 
 use crate::server::{CPF, Server, command, folder};
-use std::{fs, io::BufRead, os::unix::fs::PermissionsExt};
+use std::{fs, io::BufRead, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use tokio::time::Instant;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -36,6 +37,46 @@ async fn a_folder_is_served_once() {
     assert!(server.run(&["healthcheck"]).status.success());
     let (dir, _) = server.stop();
     assert!(!command(dir.path()).arg("healthcheck").output().unwrap().status.success());
+}
+
+#[test]
+fn a_server_that_is_gone_or_hangs_is_not_healthy_and_nobody_waits_long_for_it() {
+    let health = |dir: &Path| {
+        let asked = Instant::now();
+        let output = command(dir).arg("healthcheck").output().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(10), "two seconds, and the start of a process");
+        (output.status.code(), text(&output.stderr))
+    };
+    let dir = Server::start().kill();
+    let (code, said) = health(dir.path());
+    assert!(code == Some(1) && said.contains("does not answer"), "{said}");
+    // A listener takes connections into its queue, and nobody is there who would answer.
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let serving = format!(r#"{{"url":"http://{}","issuer":"","pid":1}}"#, hangs.local_addr().unwrap());
+    let dir = folder();
+    fs::write(dir.path().join("serving.json"), serving).unwrap();
+    let (code, said) = health(dir.path());
+    assert!(code == Some(1) && said.contains("says nothing"), "{said}");
+    assert!(!dir.path().join("lock").exists(), "the lock is for a server, which may be starting");
+}
+
+#[test]
+fn the_first_root_key_is_made_once_for_its_owner_only() {
+    let dir = folder();
+    let new = || {
+        let mut ficha = command(&dir.path().join("none"));
+        ficha.current_dir(dir.path()).args(["key", "new", "root.key"]).output().unwrap()
+    };
+    assert!(new().status.success());
+    let file = dir.path().join("root.key");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let (made, again) = (fs::read(&file).unwrap(), new());
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
+    assert_eq!(fs::read(&file).unwrap(), made, "a key that is there stays");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no data folder is made for it");
+    let settings = [("FICHA_KEYS__FILE", file.to_str().unwrap())];
+    let (served, _) = Server::start_in(folder(), &settings).stop();
+    assert!(!served.path().join("root.key").exists(), "it is the one that is used");
 }
 
 #[tokio::test]
@@ -79,7 +120,7 @@ async fn a_revoked_client_and_a_rotated_key() {
     assert!(server.run(&["key", "rotate"]).status.success());
     assert_eq!(server.get(&token, "/dossies").await.code(), "missing_purpose", "a rotation breaks nothing");
     assert!(server.run(&["client", "revoke", &id]).status.success());
-    let refused = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+    let refused = tokio::time::timeout(Duration::from_secs(5), async {
         while server.get(&token, "/dossies").await.status != 401 {
             tokio::task::yield_now().await;
         }
@@ -90,7 +131,7 @@ async fn a_revoked_client_and_a_rotated_key() {
 
 #[tokio::test]
 async fn a_role_has_its_own_listener_when_asked() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let dir = folder();
     let server = Server::start_in(dir, &[("FICHA_DEBTS__LISTEN", &address)]);
     let token = server.token("read").await;
