@@ -21,7 +21,7 @@ pub(crate) const IDEMPOTENCY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Where somebody is kept: the index, and which key made it. In this order rows are locked and written.
 pub(crate) type Place = (Uuid, i64);
 
-fn place(index: &BlindIndex) -> Place {
+pub(crate) fn place(index: &BlindIndex) -> Place {
     (Uuid::from_bytes(index.value), i64::from(index.key))
 }
 

@@ -21,7 +21,7 @@ macro_rules! suite {
             a_refusal_undoes_a_bulk_load, bulk_loads_and_changes_at_once_share_no_number,
             numbers_are_given_once, keys_replay_inside_the_transaction,
             keys_are_forgotten_after_a_day, a_row_of_an_old_key_is_found_and_moved, changes_of_one_person_do_not_interleave,
-            ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told, a_person_may_come_twice_in_a_batch,
+            many_are_found_at_once, ids_find_people, a_walk_goes_along_the_ids_and_stops_when_told, a_person_may_come_twice_in_a_batch,
             numbers_lie_above_those_that_are_taken, a_key_may_come_twice_in_a_batch);
         $crate::contract::suite!(two $make: two_stores_make_a_person_once, two_stores_give_no_number_twice,
             equal_keys_at_once_on_two_stores_keep_one, what_one_store_answered_the_other_sees,
@@ -175,6 +175,30 @@ pub async fn a_refusal_undoes_a_bulk_load(store: Arc<impl PeopleStore + 'static>
         }
     }
     assert_eq!(store.change(many(None)).await.unwrap().len(), 1000);
+}
+
+/// Whatever an engine does to answer many together; also where those who asked first have gone.
+pub async fn many_are_found_at_once(store: Arc<impl PeopleStore + 'static>) {
+    store.change(many(None)).await.unwrap();
+    let find = |person: u128| {
+        let store = store.clone();
+        async move { (person, store.find(&[load_index(person), index(2, 77)]).await.unwrap()) }
+    };
+    let gone: Vec<_> = (0..MANY).map(|person| tokio::spawn(find(person))).collect();
+    tokio::task::yield_now().await;
+    gone.iter().for_each(tokio::task::JoinHandle::abort);
+    let mut asked = tokio::task::JoinSet::new();
+    // Some twice, some who are not there.
+    for person in (0..MANY).chain(0..50).chain(MANY..MANY + 50) {
+        asked.spawn(find(person));
+    }
+    for (person, found) in asked.join_all().await {
+        match found {
+            Some(row) => assert_eq!(row.body[..8], row.id.to_le_bytes()),
+            None => assert!(person >= MANY, "{person}"),
+        }
+        assert_eq!(store.find(&[load_index(person)]).await.unwrap().is_some(), person < MANY);
+    }
 }
 
 /// Whatever an engine decides before it writes.

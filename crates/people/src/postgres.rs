@@ -1,5 +1,7 @@
 //! People on a PostgreSQL server that several processes share.
 
+mod gather;
+
 use crate::{
     Change, Outcome, PeopleStore, Row, Visit,
     change::{self, FEW, IDEMPOTENCY_LIFE_MS, Known, Passed, Place, Supply, Writes, since},
@@ -11,6 +13,7 @@ use ficha_postgres::{
     Transaction,
 };
 use ficha_seal::{BlindIndex, Vault};
+use gather::Gather;
 use jiff::Timestamp;
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -42,6 +45,7 @@ const BULK_DEADLINE: Duration = Duration::from_secs(60);
 /// A base in a schema of a shared server.
 pub struct PostgresPeople {
     store: Postgres,
+    gather: Gather,
     sql: Sql,
     keys: Idempotency,
 }
@@ -64,7 +68,10 @@ impl Sql {
     fn of(schema: &str) -> Self {
         let row = format!("SELECT id, version, updated_at, body FROM {schema}.person");
         Self {
-            find: format!("{row} WHERE person_index = $1 AND key_id = $2"),
+            find: format!(
+                "SELECT id, version, updated_at, body, person_index, key_id FROM {schema}.person
+                WHERE person_index = ANY($1)"
+            ),
             find_id: format!("{row} WHERE id = $1"),
             up: format!("{row} ORDER BY id ASC"),
             down: format!("{row} ORDER BY id DESC"),
@@ -103,7 +110,8 @@ impl PostgresPeople {
         let store = Postgres::open(settings, schema, STEPS).await?;
         let prints: Vec<_> = vault.fingerprints().map(|print| (print.key, print.check)).collect();
         store.check_keys(&prints).await?;
-        Ok(Self { store, sql: Sql::of(schema), keys: Idempotency::of(schema) })
+        let (sql, keys) = (Sql::of(schema), Idempotency::of(schema));
+        Ok(Self { gather: Gather::new(store.clone(), sql.find.clone()), store, sql, keys })
     }
 
     /// Makes the schema, or brings it up to this version.
@@ -118,14 +126,7 @@ impl PostgresPeople {
 #[async_trait]
 impl PeopleStore for PostgresPeople {
     async fn find(&self, indexes: &[BlindIndex]) -> Result<Option<Row>, StoreError> {
-        for index in indexes {
-            let (place, key) = (Uuid::from_bytes(index.value), i64::from(index.key));
-            let found = self.store.one(&self.sql.find, &[&place, &key]).await.map_err(StoreError::new)?;
-            if let Some(row) = found {
-                return read_row(&row).map(Some).map_err(StoreError::new);
-            }
-        }
-        Ok(None)
+        self.gather.find(indexes.iter().map(change::place).collect()).await
     }
 
     async fn find_id(&self, id: i64) -> Result<Option<Row>, StoreError> {

@@ -19,8 +19,9 @@ pub(crate) fn life() -> Duration {
 const SESSION: &str = "SET statement_timeout = '5s'; SET lock_timeout = '3s'; \
     SET idle_in_transaction_session_timeout = '10s'; SET TimeZone = 'UTC'";
 
-/// What is written on shared connections (reserved numbers, purges) needs no sync of its own.
-const SHARED: &str = "; SET synchronous_commit = off";
+/// What is written on shared connections (reserved numbers, purges) needs no sync of its own. Their statements are few
+/// and go along an index: planning them anew for every array of values would cost more than it finds.
+const SHARED: &str = "; SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan";
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A few connections on which many callers' statements follow each other without waiting.
 //!
-//! Only statements of at most one row, read at once: a caller who does not take his answer stalls all others on that
+//! Only statements of few rows, read at once: a caller who does not take his answer stalls all others on that
 //! connection. A caller who goes away does not.
 
 use crate::{
@@ -50,22 +50,22 @@ impl Shared {
         Self { connector: Connector::new(settings, Use::Shared), slots, next: AtomicUsize::new(0), gate }
     }
 
-    /// Runs a statement of at most one row. It may run twice when the connection is lost, so it must bear that.
-    pub(crate) async fn one(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Error> {
-        match self.try_one(sql, params).await {
-            Err(Error::Postgres(error)) if is_worth_another(&error) => self.try_one(sql, params).await,
+    /// Runs a statement of few rows. It may run twice when the connection is lost, so it must bear that.
+    pub(crate) async fn few(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        match self.try_few(sql, params).await {
+            Err(Error::Postgres(error)) if is_worth_another(&error) => self.try_few(sql, params).await,
             other => other,
         }
     }
 
-    async fn try_one(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Error> {
+    async fn try_few(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.gate.enter()?;
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let end = Instant::now() + DEADLINE;
         let live = self.live(slot, end).await?;
         let asked = async {
             let statement = live.client.prepare_cached(sql).await?;
-            live.client.query_opt(&statement, params).await
+            live.client.query(&statement, params).await
         };
         let Ok(answer) = timeout_at(end, asked).await else {
             // Perhaps only this connection hangs: the next one who asks makes another.

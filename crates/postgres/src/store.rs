@@ -67,7 +67,15 @@ impl Postgres {
     /// # Errors
     /// The server's; [`Error::Late`]; [`Error::Down`] at once while the server does not answer.
     pub async fn one(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Error> {
-        self.0.shared.one(sql, params).await
+        Ok(self.few(sql, params).await?.pop())
+    }
+
+    /// As [`Postgres::one`], of as many rows as are held at once without a thought.
+    ///
+    /// # Errors
+    /// As [`Postgres::one`].
+    pub async fn few(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.0.shared.few(sql, params).await
     }
 
     /// Shows row after row, all of one moment, until `visit` breaks.
