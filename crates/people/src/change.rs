@@ -200,6 +200,10 @@ impl Numbers for Given<'_> {
         self.wants.taken = self.wants.taken.max(number);
         Ok(())
     }
+
+    fn are_stand_ins(&self) -> bool {
+        !self.wants.is_met_by(self.supply)
+    }
 }
 
 /// What makes the store as it is afterwards: first rows go, so that their ids are free, then the others are written.

@@ -154,7 +154,10 @@ impl People {
             Ok(match decision {
                 Decision::Put(body, status, answer) => {
                     let etag = Some(etag(slot.id, slot.version));
-                    let body = keeping.seal(slot.id, &body, &world);
+                    let body = match numbers.are_stand_ins() {
+                        true => Vec::new(),
+                        false => keeping.seal(slot.id, &body, &world),
+                    };
                     Verdict::Put { body, reply: seal_reply(&Reply { status, etag, body: answer })? }
                 }
                 Decision::Delete => Verdict::Delete {

@@ -68,6 +68,11 @@ pub trait Numbers {
     /// # Errors
     /// The engine's.
     fn taken(&mut self, number: i64) -> Result<(), StoreError>;
+
+    /// Whether any of those given were stand-ins: what is decided now counts for nothing, and need not be sealed.
+    fn are_stand_ins(&self) -> bool {
+        false
+    }
 }
 
 /// What is to happen. `reply` is kept with the idempotency key, where there is one.

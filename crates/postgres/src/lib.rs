@@ -33,7 +33,11 @@ pub use error::{Error, Stop};
 pub use idempotency::{IDEMPOTENCY_TABLE, Idempotency, Remembered};
 pub use migrate::{KEY_TABLE, Step};
 pub use store::Postgres;
-pub use tokio_postgres::{Error as RowError, Row, types::ToSql};
+pub use tokio_postgres::{
+    Error as RowError, Row,
+    error::SqlState,
+    types::{ToSql, Type},
+};
 pub use transaction::{Repeat, Transaction, Working};
 pub use url::Settings;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::{Row, binary_copy::BinaryCopyInWriter, error::SqlState, types::Type};
 
 const TRIES: u32 = 8;
 /// The longest pause between two tries.
@@ -63,6 +63,19 @@ impl Transaction<'_> {
     pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, tokio_postgres::Error> {
         let statement = self.0.prepare_cached(sql).await?;
         self.0.execute(&statement, params).await
+    }
+
+    /// Takes rows of a bulk load for a `COPY … FROM STDIN BINARY`: half of what an `INSERT` costs.
+    ///
+    /// # Errors
+    /// As [`Transaction::query`].
+    pub async fn copy_in(
+        &self,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<BinaryCopyInWriter, tokio_postgres::Error> {
+        let statement = self.0.prepare_cached(sql).await?;
+        Ok(BinaryCopyInWriter::new(self.0.copy_in(&statement).await?, types))
     }
 }
 

@@ -37,14 +37,20 @@ pub(super) struct Answer {
     pub(super) bytes: u64,
 }
 
-/// Starts ficha on a base of so many people; the folder keeps it for the next time.
-pub(super) fn prepare_data(ficha: &Path, bench: &Path, people: u64) -> Result<Subject> {
+/// Starts ficha, with these settings, on a base of so many people; the folder keeps it for the next time.
+pub(super) fn prepare_data(
+    ficha: &Path,
+    bench: &Path,
+    people: u64,
+    settings: &[(String, String)],
+) -> Result<Subject> {
     let folder = bench.join(format!("people-{people}"));
     let log = bench.join("ficha.log");
     eprintln!("ficha with {people} people in {} (its log: {}) …", folder.display(), log.display());
     let mut command = Command::new(ficha);
     command.args(["demo", "--print-json", "--people", &people.to_string()]);
     command.args(["--port", &free_port()?.to_string()]).arg("--dir").arg(&folder);
+    command.envs(settings.iter().cloned());
     let log_file = File::create(&log).with_context(|| format!("making {}", log.display()))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
     let (server, output) = Server::start(&mut command, |child| child.stdout.take())?;
@@ -56,7 +62,7 @@ pub(super) fn prepare_data(ficha: &Path, bench: &Path, people: u64) -> Result<Su
 }
 
 /// Free now; ficha binds it a moment later.
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr().context("no free port")?.port())
 }

@@ -16,6 +16,11 @@ pub(super) fn cpu_time(process: u32) -> Result<Duration> {
     cpu_time_in(&stat).context("/proc/…/stat is not understood")
 }
 
+/// Of several together.
+pub(super) fn cpu_times(processes: &[u32]) -> Result<Duration> {
+    processes.iter().map(|process| cpu_time(*process)).sum()
+}
+
 /// Fields 14 and 15, counted behind the program's name, which may hold spaces and brackets itself.
 fn cpu_time_in(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;

@@ -11,6 +11,7 @@ mod disk;
 mod import;
 mod machine;
 mod report;
+mod shape;
 mod start;
 mod tools;
 mod wrk;
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// Measures all but `ficha import`.
     #[arg(long, conflicts_with = "import")]
     no_import: bool,
+    /// Measures ficha on PostgreSQL and MongoDB instead, in one process and in one for each role.
+    #[arg(long, conflicts_with_all = ["import", "no_import"])]
+    engines: bool,
     /// Measures this ficha instead of building the one that is shipped.
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -81,6 +85,10 @@ struct Field {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let ficha = args.binary.clone().map_or_else(|| cargo::build("ficha", Profile::Dist), Ok)?;
     let bare = cargo::build("ficha-bench", Profile::Dist)?;
+    if args.engines {
+        shape::run(args, &ficha, &bare)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.import {
         requests(args, &ficha, &bare)?;
     }
@@ -91,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn requests(args: &Args, ficha: &Path, bare: &Path) -> Result<()> {
-    tools::need_wrk()?;
+    tools::need("wrk", "wrk")?;
     let folder = tree::root().join("target/bench");
     std::fs::create_dir_all(&folder).context("making target/bench")?;
     let start = start::measure(ficha, &folder)?;
@@ -120,9 +128,9 @@ fn requests(args: &Args, ficha: &Path, bare: &Path) -> Result<()> {
 }
 
 fn set_up(args: &Args, ficha: &Path, bare: &Path, folder: PathBuf) -> Result<Field> {
-    let subject = data::prepare_data(ficha, &folder, args.people)?;
+    let subject = data::prepare_data(ficha, &folder, args.people, &[])?;
     let is_large = args.people > SMALL_PEOPLE;
-    let small = is_large.then(|| data::prepare_data(ficha, &folder, SMALL_PEOPLE)).transpose()?;
+    let small = is_large.then(|| data::prepare_data(ficha, &folder, SMALL_PEOPLE, &[])).transpose()?;
     let answer = subject.sample(&folder)?;
     let (server, bare_url) = start_bare(bare, &answer)?;
     Ok(Field { folder, subject, small, bare: server, bare_url, answer, open: bare.with_file_name("open") })

@@ -259,7 +259,7 @@ impl OpenSummary {
 }
 
 /// Each name once, in the order in which they were measured.
-fn names(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+pub(super) fn names(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     let mut names = Vec::new();
     all.for_each(|name| {
         if !names.contains(&name) {
@@ -278,7 +278,7 @@ fn mib(kib: u64) -> u64 {
 }
 
 /// The middle one, or of two the lower: a value that was measured.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
@@ -307,8 +307,16 @@ mod tests {
 
     fn report(rows: Vec<Row>) -> Report {
         let (people, connections, binary) = (10, 64, None);
-        let args =
-            Args { seconds: 1, people, connections, rounds: 3, import: false, no_import: true, binary };
+        let args = Args {
+            seconds: 1,
+            people,
+            connections,
+            rounds: 3,
+            import: false,
+            no_import: true,
+            engines: false,
+            binary,
+        };
         let open = vec![
             Open { name: BARE, rate: 750, round: round(749, 0) },
             Open { name: DOSSIER, rate: 250, round: round(250, 0) },

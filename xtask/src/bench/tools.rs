@@ -1,4 +1,4 @@
-//! The load generator, which is Debian's.
+//! The load generators, which are Debian's.
 
 use std::process::{Command, Stdio};
 
@@ -6,24 +6,24 @@ use anyhow::{Result, bail};
 
 use crate::cargo::must;
 
-/// wrk is there, or is installed where we may.
-pub(super) fn need_wrk() -> Result<()> {
-    if starts("wrk") {
+/// The program is there, or Debian's package that holds it is installed where we may.
+pub(super) fn need(program: &str, package: &str) -> Result<()> {
+    if starts(program) {
         return Ok(());
     }
     if !starts("apt-get") || !is_root() {
-        bail!("`wrk` is missing; install it (Debian: `apt-get install wrk`, macOS: `brew install wrk`)");
+        bail!("`{program}` is missing; install it (Debian: `apt-get install {package}`)");
     }
-    eprintln!("wrk is missing: installing Debian's");
-    if install().is_err() {
+    eprintln!("{program} is missing: installing Debian's {package}");
+    if install(package).is_err() {
         must(Command::new("apt-get").args(["update", "--quiet"]))?;
-        install()?;
+        install(package)?;
     }
     Ok(())
 }
 
-fn install() -> Result<()> {
-    must(Command::new("apt-get").args(["install", "--yes", "--quiet", "wrk"]))
+fn install(package: &str) -> Result<()> {
+    must(Command::new("apt-get").args(["install", "--yes", "--quiet", package]))
 }
 
 fn starts(program: &str) -> bool {
