@@ -185,6 +185,15 @@ impl EvidenceService {
         self.shared.figures()
     }
 
+    /// How long ago that was until when every spool's records are in the store, where several share it; -1 before the
+    /// store has told.
+    #[must_use]
+    pub fn oldest_spool_s(&self) -> Option<i64> {
+        let until = self.shared.complete_until.load(Relaxed);
+        let age = (self.world.now().as_millisecond() - until) / 1000;
+        self.store.is_shared().then_some(if until == 0 { -1 } else { age })
+    }
+
     /// What the store keeps beside what is known here. Where nobody else writes to it, what it said once, and what
     /// went into it since, is the whole; one that is shared has to be asked each time.
     async fn last_kept(

@@ -8,7 +8,7 @@
 //! - A request is recorded within its time limit. So a round of the mover speaks for what was asked a limit before the
 //!   round began, and a second for the machine to be late; as far may clocks of several machines be apart.
 //! - Who ends with an empty spool takes its line away. The line of one who died stays, and holds the others back, until
-//!   its spool is opened again and moved.
+//!   its spool is opened again and moved, by its next start or by `ficha spool ship`.
 //! - A record that needs a person's eyes holds the line too: it is not in the store.
 
 use crate::{

@@ -44,6 +44,9 @@ pub enum Command {
     PeerKey,
     /// Bring the files of the data folder, and the stores that several processes share, up to this version.
     Migrate,
+    /// What processes recorded and have not moved to the store yet.
+    #[command(subcommand)]
+    Spool(Spool),
     /// Say what is wrong with an installation and what to do.
     Doctor,
     /// Write the OpenAPI documents, one for each role.
@@ -245,6 +248,16 @@ pub enum Key {
     New {
         /// The file.
         file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Spool {
+    /// Move what a process left that will not start again to the store that all share (evidence.url).
+    Ship {
+        /// The data folder of that process.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 

@@ -33,5 +33,11 @@ fn record(metrics: &Metrics, evidence: &Arc<EvidenceService>) {
     figure("spool_syncs", "Syncs of the disk that recorded them", |at| at.syncs);
     figure("spool_moves_failed", "Attempts to move records to the store that failed", |at| at.moves_failed);
     figure("spool_alarms", "Records that somebody has to look at; see the log", |at| at.alarms);
+    if evidence.oldest_spool_s().is_some() {
+        let help = "Seconds since all that was asked until then was moved by every process; one that is dead holds it \
+                    back until its spool is shipped; -1 before the store has told";
+        let evidence = evidence.clone();
+        metrics.gauge("evidence_oldest_spool_seconds", help, move || evidence.oldest_spool_s().unwrap_or(-1));
+    }
     figure("spool_gate_open", "1 while answers may leave", |at| u64::from(at.gate == Gate::Open));
 }

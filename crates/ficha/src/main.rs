@@ -27,8 +27,8 @@ mod world;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Cli, Command, Key};
-use commands::{client, demo, doctor, dossier, generate, import, openapi, ready, serve};
+use cli::{Cli, Command, Key, Spool};
+use commands::{client, demo, doctor, dossier, generate, import, openapi, ready, serve, spool};
 use config::Config;
 use std::{process::ExitCode, time::Duration};
 use tokio::time::timeout;
@@ -86,6 +86,7 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,
         Command::Key(Key::New { file }) => client::new_root_key(&file, &world)?,
         Command::Migrate => migrate(&config, &world).await?,
+        Command::Spool(Spool::Ship { folder }) => spool::ship(folder, &config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,
         Command::Openapi { out } => openapi::run(&out, config, &world).await?,
         Command::Healthcheck => {

@@ -287,7 +287,8 @@ async fn open_recorded(
     Ok((Some(evidence), events))
 }
 
-async fn open_evidence(
+/// The record of consultations.
+pub async fn open_evidence(
     config: &Config,
     dir: &Path,
     keyring: &Keyring,

@@ -8,6 +8,7 @@ pub mod generate;
 pub mod import;
 pub mod openapi;
 pub mod serve;
+pub mod spool;
 mod view;
 
 use crate::{config::Config, folder::Folder, local};

@@ -15,5 +15,6 @@ mod postgres;
 mod sealed;
 mod seed_formats;
 mod server;
+mod spool;
 mod tls;
 mod topology;
