@@ -73,10 +73,16 @@ pub async fn evidence(config: &Config, dir: &Path, vault: &Vault) -> Result<Arc<
 
 /// Looks into every shared store: it is there, of this version, and written with these keys.
 pub async fn look(config: &Config, keyring: &Keyring, world: &World) -> Result<()> {
-    for (name, at) in shared(config)? {
-        told(name, &at, open(config, name, &at, keyring, world).await.map_err(|closed| closed.error))?;
+    for name in config.shared() {
+        told(name, &config.engine(name)?, look_into(config, name, keyring, world).await)?;
     }
     Ok(())
+}
+
+/// Looks into one of them.
+pub async fn look_into(config: &Config, name: &'static str, keyring: &Keyring, world: &World) -> Result<()> {
+    let at = config.engine(name)?;
+    open(config, name, &at, keyring, world).await.map_err(|closed| closed.error)
 }
 
 /// Makes the stores that are shared, or brings them up to this version. Twice, and by several at once, is safe.

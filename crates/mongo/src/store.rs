@@ -71,7 +71,7 @@ impl Mongo {
         migrate::check_keys(self, keys).await
     }
 
-    async fn connect(settings: &Settings, role: &str) -> Result<Self, Error> {
+    pub(crate) async fn connect(settings: &Settings, role: &str) -> Result<Self, Error> {
         let options = settings.options().await?;
         let most = usize::try_from(options.max_pool_size.unwrap_or(1)).unwrap_or(usize::MAX);
         let places = Semaphore::new(settings.connections.min(most.saturating_sub(1)).max(1));

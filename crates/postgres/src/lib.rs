@@ -23,6 +23,7 @@ mod error;
 mod gate;
 mod idempotency;
 mod migrate;
+mod server;
 mod shared;
 mod store;
 mod tls;
@@ -32,6 +33,7 @@ mod url;
 pub use error::{Error, Stop};
 pub use idempotency::{IDEMPOTENCY_TABLE, Idempotency, Remembered};
 pub use migrate::{KEY_TABLE, Step};
+pub use server::Server;
 pub use store::Postgres;
 pub use tokio_postgres::{
     Error as RowError, Row,

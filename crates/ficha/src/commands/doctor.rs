@@ -1,5 +1,7 @@
 //! `ficha doctor`: what is wrong with an installation, and what to do.
 
+mod shared;
+
 use super::Ready;
 use crate::{
     config::Config,
@@ -13,11 +15,57 @@ use ficha_domain::World;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// One thing that was looked at.
+#[derive(Debug, PartialEq, Eq)]
 enum Finding {
     Good(String),
+    /// What an operator may have meant so, and what to do if not.
+    Doubtful(String, String),
     /// What is wrong, and what to do.
     Wrong(String, String),
 }
+
+impl Finding {
+    fn good(what: impl Into<String>) -> Self {
+        Self::Good(what.into())
+    }
+
+    fn doubtful(what: impl Into<String>, fix: &str) -> Self {
+        Self::Doubtful(what.into(), fix.into())
+    }
+
+    fn wrong(what: impl Into<String>, fix: &str) -> Self {
+        Self::Wrong(what.into(), fix.into())
+    }
+
+    /// Where it is so: neither a user nor a password.
+    fn at(self, place: &str) -> Self {
+        self.told(|what| format!("{place}: {what}"))
+    }
+
+    /// Of what it is so.
+    fn of(self, stores: &str) -> Self {
+        self.told(|what| format!("{stores} at {what}"))
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Good(..) => "ok",
+            Self::Doubtful(..) => "note",
+            Self::Wrong(..) => "WRONG",
+        }
+    }
+
+    fn told(self, tell: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Good(what) => Self::Good(tell(what)),
+            Self::Doubtful(what, fix) => Self::Doubtful(tell(what), fix),
+            Self::Wrong(what, fix) => Self::Wrong(tell(what), fix),
+        }
+    }
+}
+
+/// Each process says every few seconds that all is moved, of what was asked a request's time limit before.
+const HELD_BACK_S: i64 = 600;
 
 /// Looks at everything; `false` when something is wrong.
 pub async fn run(config: &Config, world: &World) -> Result<bool> {
@@ -28,14 +76,16 @@ pub async fn run(config: &Config, world: &World) -> Result<bool> {
         findings.push(keys(config, &folder, world));
         findings.push(disk(config, &folder.path));
         findings.extend(stores(config, &folder.path));
+        findings.extend(shared::look(config, folder.keys(config, world).ok().as_ref(), world).await);
         findings.extend(elsewhere(config));
         findings.push(serving(config, &folder, world).await);
     }
     let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong(..))).count();
     for finding in findings {
+        print!("{:<6} ", finding.word());
         match finding {
-            Finding::Good(what) => println!("ok     {what}"),
-            Finding::Wrong(what, fix) => println!("WRONG  {what}\n       → {fix}"),
+            Finding::Good(what) => println!("{what}"),
+            Finding::Doubtful(what, fix) | Finding::Wrong(what, fix) => println!("{what}\n       → {fix}"),
         }
     }
     println!("{}", if wrong == 0 { "Nothing is wrong.".to_owned() } else { format!("{wrong} to mend.") });
@@ -144,23 +194,30 @@ async fn spool(config: &Config, url: &str, said: &str) -> Finding {
         Err(_) => String::new(),
     };
     let figure = |name: &str| {
-        let line = figures.lines().find_map(|line| line.strip_prefix(&format!("ficha_spool_{name} ")));
-        line.and_then(|value| value.parse::<u64>().ok()).unwrap_or_default()
+        let line = figures.lines().find_map(|line| line.strip_prefix(&format!("ficha_{name} ")));
+        line.and_then(|value| value.parse::<i64>().ok()).unwrap_or_default()
     };
-    if figure("alarms") > 0 {
-        let what = format!("the server at {url} raised {} alarms about its record", figure("alarms"));
+    if figure("spool_alarms") > 0 {
+        let what = format!("the server at {url} raised {} alarms about its record", figure("spool_alarms"));
         return Finding::Wrong(
             what,
             "its log names each record or segment; nothing of them is removed".into(),
         );
     }
-    if figure("backlog_bytes") * 2 > figure("max_bytes") {
+    if figure("spool_backlog_bytes") * 2 > figure("spool_max_bytes") {
         let what =
             format!("the record of the server at {url} waits: more than half of spool.max_bytes is used");
         return Finding::Wrong(
             what,
-            "see why evidence.sqlite does not take it; at the bound answers end".into(),
+            "see why the store of consultations does not take it; at the bound answers end".into(),
         );
+    }
+    let oldest = figure("evidence_oldest_spool_seconds");
+    if oldest > HELD_BACK_S {
+        let what =
+            format!("for {oldest} s a process has not moved all that it recorded: no list is complete since");
+        let fix = "see which one is down or reports a backlog; `ficha spool ship` moves what a dead one left";
+        return Finding::wrong(what, fix);
     }
     let said = if said.is_empty() { String::new() } else { format!("; {said}") };
     Finding::Good(format!("the server at {url} is ready, its record flows{said}"))

@@ -5,6 +5,7 @@
 mod bad_input;
 mod chaos;
 mod coverage;
+mod doctor;
 mod dossier;
 mod external;
 mod import;

@@ -303,3 +303,13 @@ async fn a_server_that_is_not_there_is_said() {
     let said = Postgres::open(&settings, "test", STEPS).await.err().unwrap().to_string();
     assert!(said.contains("connecting"), "{said}");
 }
+
+#[tokio::test]
+async fn clocks_are_compared_in_both_directions() {
+    let (url, _guard) = database().await;
+    let settings = Settings::parse(&url).unwrap();
+    let ahead = async |clock: i64| Server::ask(&settings, move || clock).await.unwrap().ahead_ms;
+    let now = ahead(0).await;
+    assert!(now > 1_700_000_000_000, "ms since 1970, where ours stands at 1970: {now}");
+    assert!((-2_000..=0).contains(&(ahead(now + 1_000).await)), "a second behind, less the time until now");
+}
