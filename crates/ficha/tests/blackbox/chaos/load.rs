@@ -50,7 +50,8 @@ const QUESTIONS: [Question; 11] = [
     read("/financial-transactions/{}"),
     read(CONSULTED),
     read("/dossie/{}"),
-    read("/dossie/{}?require=debts,score,events"),
+    // Of a busy machine, too.
+    read("/dossie/{}?require=debts,score,events&budget_ms=10000"),
     Question { path: "/dossies", write: Some(Write::Dossier) },
     Question { path: "/financial-transactions", write: Some(Write::Movement) },
 ];
