@@ -1,6 +1,6 @@
 //! Every route, anonymous and with the wrong scope.
 
-use crate::server::{CPF, Server};
+use crate::server::{CPF, Server, Shape};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -23,23 +23,25 @@ const OPEN: &[&str] = &[
 struct Operation {
     method: Method,
     path: String,
+    /// Where it is served.
+    url: String,
     scopes: Vec<String>,
 }
 
 async fn operations(server: &Server) -> Vec<Operation> {
     let mut operations = Vec::new();
     for role in ["debts", "score", "events", "dossier", "identity", "debts-seed", "score-seed"] {
-        let document =
-            server.send(server.request(Method::GET, &format!("/docs/openapi/{role}.json"))).await.json();
+        let own = role.strip_suffix("-seed");
+        let document = server.at(own.unwrap_or(role), &format!("/docs/openapi/{role}.json"));
+        let document = server.send(server.request(Method::GET, &document)).await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in ["get", "put", "post", "delete", "patch", "head", "options"] {
                 let Value::Object(operation) = &item[method] else { continue };
                 let scopes = operation.get("security").map_or(Vec::new(), scopes);
                 let method = method.to_uppercase().parse().unwrap();
-                // What collides on the common origin is tried where it is served.
-                let own = role.strip_suffix("-seed");
-                let path = own.map_or_else(|| path.clone(), |role| server.on(role, path));
-                operations.push(Operation { method, path, scopes });
+                // What collides on the common origin is tried on the role's own listener.
+                let url = own.map_or_else(|| server.at(role, path), |role| server.on(role, path));
+                operations.push(Operation { method, path: path.clone(), url, scopes });
             }
         }
     }
@@ -51,19 +53,18 @@ fn scopes(security: &Value) -> Vec<String> {
     named.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
-async fn every_route_refuses_the_anonymous_and_the_wrong_scope() {
-    let server = Server::start_with_roles(&[]);
+pub async fn every_route_refuses_the_anonymous_and_the_wrong_scope(shape: Shape) {
+    let server = Server::of_shape_with_roles(shape, &[]).await;
     let operations = operations(&server).await;
     assert!(operations.len() >= 40, "the documents hold {} operations", operations.len());
     let mut open = Vec::new();
-    for Operation { method, path, scopes } in operations {
+    for Operation { method, path, url, scopes } in operations {
         let name = format!("{method} {path}");
         if scopes.is_empty() {
             open.push(name);
             continue;
         }
-        let target = path.replace("{cpf}", CPF).replace("{id}", "1");
+        let target = url.replace("{cpf}", CPF).replace("{id}", "1");
         let anonymous = server.send(server.request(method.clone(), &target)).await;
         assert_eq!((anonymous.status.as_u16(), anonymous.code()), (401, "missing_token".into()), "{name}");
         assert!(anonymous.header("www-authenticate").starts_with("Bearer"), "{name}");

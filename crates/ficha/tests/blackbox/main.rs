@@ -10,6 +10,7 @@ mod dossier;
 mod external;
 mod import;
 mod kill;
+mod migrate;
 mod mongo;
 mod operator;
 mod postgres;

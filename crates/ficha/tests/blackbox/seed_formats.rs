@@ -1,7 +1,7 @@
 //! The seed's clients, on the roles' own listeners: its format examples written in and served back, to the letter.
-//! Wrong check digits included, as the seed's samples have them.
+//! Wrong check digits included, as the seed's samples have them. `topology` runs these scenarios on each shape.
 
-use crate::server::{Answer, Server};
+use crate::server::{Answer, Server, Shape};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,11 +16,11 @@ struct Seed {
 }
 
 impl Seed {
-    async fn start() -> Self {
+    async fn start(shape: Shape) -> Self {
         let roles =
             ["DEBTS", "SCORE", "EVENTS", "DOSSIER"].map(|role| format!("FICHA_{role}__CPF_VALIDATION"));
         let settings: Vec<_> = roles.iter().map(|key| (key.as_str(), "format")).collect();
-        let server = Server::start_with_roles(&settings);
+        let server = Server::of_shape_with_roles(shape, &settings).await;
         let token = server.token("read write").await;
         Self { server, token }
     }
@@ -63,9 +63,8 @@ impl Seed {
     }
 }
 
-#[tokio::test]
-async fn alphas_clients_work_unchanged() {
-    let seed = Seed::start().await;
+pub async fn alphas_clients_work_unchanged(shape: Shape) {
+    let seed = Seed::start(shape).await;
     let (list, one) = ("/api/customers/", "/api/customers/1/");
     assert_eq!(seed.text("debts", "/api/customers/?cpf=06134332991").await, "[]");
     let expected = ALPHA.replace(r#""id":3"#, r#""id":1"#).replace(r#""customer":3"#, r#""customer":1"#);
@@ -97,9 +96,8 @@ async fn alphas_clients_work_unchanged() {
     assert_eq!(seed.call(Method::DELETE, "debts", one, None).await.status, 404);
 }
 
-#[tokio::test]
-async fn betas_clients_work_unchanged() {
-    let seed = Seed::start().await;
+pub async fn betas_clients_work_unchanged(shape: Shape) {
+    let seed = Seed::start(shape).await;
     assert_eq!(seed.text("score", "/api/customers/?cpf=06934332991").await, "[]");
     let posted = seed.posted("score", "/api/customers/", BETA).await;
     let id = posted.json()["id"].as_str().unwrap().to_owned();
@@ -134,9 +132,8 @@ async fn betas_clients_work_unchanged() {
     assert_eq!(seed.get("score", &one).await.status, 404);
 }
 
-#[tokio::test]
-async fn capas_clients_work_unchanged() {
-    let seed = Seed::start().await;
+pub async fn capas_clients_work_unchanged(shape: Shape) {
+    let seed = Seed::start(shape).await;
     let path = "/financial-transactions/06934332997";
     assert_eq!(seed.text("events", path).await, "[]");
     assert_eq!(seed.posted("events", "/financial-transactions/", CAPA).await.text, CAPA);
@@ -157,9 +154,8 @@ async fn capas_clients_work_unchanged() {
     }
 }
 
-#[tokio::test]
-async fn deltas_clients_work_unchanged() {
-    let seed = Seed::start().await;
+pub async fn deltas_clients_work_unchanged(shape: Shape) {
+    let seed = Seed::start(shape).await;
     let of_nobody = seed.text("dossier", "/api/customers-dossiers/?cpf=06934332997").await;
     assert_eq!(of_nobody, "[]");
     seed.posted("debts", "/api/customers/", &ALPHA.replace("06134332991", "06934332997")).await;
@@ -189,7 +185,8 @@ async fn deltas_clients_work_unchanged() {
     assert_eq!(seed.text("dossier", list).await, format!("[{}]", dossier(2)), "the latest of each person");
     assert_eq!(seed.text("dossier", &format!("{list}1/")).await, dossier(1));
     assert_eq!(seed.get("dossier", &format!("{list}3/")).await.status, 404);
-    let common = seed.server.get(&seed.token, &format!("{list}2/")).await;
+    let common = seed.server.at("dossier", &format!("{list}2/"));
+    let common = seed.server.get(&seed.token, &common).await;
     assert_eq!((common.status.as_u16(), common.text), (200, dossier(2)));
     let narrow = seed.server.token("dossier:read debts:read").await;
     let path = seed.server.on("dossier", &format!("{list}?cpf=06934332997"));
@@ -197,9 +194,10 @@ async fn deltas_clients_work_unchanged() {
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "insufficient_scope"));
 }
 
+/// Where the issuer is in the same process.
 #[tokio::test]
 async fn every_server_checks_tokens_as_the_seeds_did() {
-    let seed = Seed::start().await;
+    let seed = Seed::start(Shape::OneProcess).await;
     for role in ["debts", "score", "events", "dossier"] {
         let checked = seed.text(role, &format!("/api/oauth/check/?token={}", seed.token)).await;
         assert!(checked.starts_with(r#"{"active":true,"scope":""#), "{checked}");
@@ -208,9 +206,8 @@ async fn every_server_checks_tokens_as_the_seeds_did() {
     }
 }
 
-#[tokio::test]
-async fn keys_that_lists_do_not_take_are_named() {
-    let seed = Seed::start().await;
+pub async fn keys_that_lists_do_not_take_are_named(shape: Shape) {
+    let seed = Seed::start(shape).await;
     for (role, path, named) in [
         ("debts", "/api/customers/?name=Teste", "name"),
         ("debts", "/api/customers/?orders=cpf", "cpf"),
@@ -228,9 +225,8 @@ async fn keys_that_lists_do_not_take_are_named() {
 }
 
 /// A feeding system that may not read is shown what it sent, and nothing that was there.
-#[tokio::test]
-async fn who_only_writes_reads_nothing() {
-    let seed = Seed::start().await;
+pub async fn who_only_writes_reads_nothing(shape: Shape) {
+    let seed = Seed::start(shape).await;
     seed.posted("debts", "/api/customers/", ALPHA).await;
     let id = seed.posted("score", "/api/customers/", BETA).await.json()["id"].as_str().unwrap().to_owned();
     let writer = seed.server.token("debts:write score:write").await;

@@ -74,24 +74,28 @@ impl Server {
         Self::of(vec![process], dir, settings)
     }
 
-    /// Starts one whose roles have listeners of their own, too.
-    pub fn start_with_roles(settings: &[(&str, &str)]) -> Self {
-        let listeners = ["DEBTS", "SCORE", "EVENTS", "DOSSIER", "IDENTITY"]
-            .map(|role| (format!("FICHA_{role}__LISTEN"), "127.0.0.1:0"));
-        let listeners = listeners.iter().map(|(key, value)| (key.as_str(), *value));
-        let settings: Vec<_> = listeners.chain(settings.iter().copied()).collect();
-        Self::start_in(folder(), &settings)
-    }
-
     /// Starts one of this shape; several processes share a server of databases, and their record.
     pub async fn of_shape(shape: Shape) -> Self {
+        Self::of_shape_with(shape, &[]).await
+    }
+
+    /// Starts one of this shape whose roles have listeners of their own, too.
+    pub async fn of_shape_with_roles(shape: Shape, settings: &[(&str, &str)]) -> Self {
+        let listeners = ROLES.map(|role| (format!("FICHA_{}__LISTEN", role.to_uppercase()), "127.0.0.1:0"));
+        let listeners = listeners.iter().map(|(key, value)| (key.as_str(), *value));
+        let settings: Vec<_> = listeners.chain(settings.iter().copied()).collect();
+        Self::of_shape_with(shape, &settings).await
+    }
+
+    async fn of_shape_with(shape: Shape, settings: &[(&str, &str)]) -> Self {
         if shape == Shape::OneProcess {
-            return Self::start();
+            return Self::start_in(folder(), settings);
         }
         let (url, guard) = ficha_testkit::postgres::database().await;
         let stores = ["DEBTS", "SCORE", "DOSSIER", "IDENTITY", "EVIDENCE"];
-        let settings = stores.map(|store| (format!("FICHA_{store}__URL"), url.clone()));
-        let settings = settings.each_ref().map(|(key, url)| (key.as_str(), url.as_str()));
+        let stores = stores.map(|store| (format!("FICHA_{store}__URL"), url.clone()));
+        let stores = stores.iter().map(|(key, url)| (key.as_str(), url.as_str()));
+        let settings: Vec<_> = stores.chain(settings.iter().copied()).collect();
         Self { _database: Some(guard), ..Self::split(&settings) }
     }
 
@@ -121,8 +125,15 @@ impl Server {
 
     /// A path on a role's own listener.
     pub fn on(&self, role: &str, path: &str) -> String {
-        let (_, url) = self.processes[0].roles.iter().find(|(known, _)| known == role).unwrap();
+        let mut listeners = self.processes.iter().flat_map(|process| &process.roles);
+        let (_, url) = listeners.find(|(known, _)| known == role).unwrap();
         format!("{url}{path}")
+    }
+
+    /// A path on the common origin of the process that has a role.
+    pub fn at(&self, role: &str, path: &str) -> String {
+        let at = ROLES.iter().position(|known| *known == role).unwrap();
+        format!("{}{path}", self.processes.get(at).map_or(&self.url, |process| &process.url))
     }
 
     /// The process of a role.

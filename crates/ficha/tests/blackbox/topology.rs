@@ -12,7 +12,7 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 macro_rules! scenarios {
     ($shape:expr) => {
         scenarios!(
-            $shape;
+            $shape, dossier;
             what_goes_in_comes_out_as_a_dossier,
             the_record_is_what_the_next_one_sees_and_own_access_does_not_count,
             sections_need_their_own_scope,
@@ -20,11 +20,21 @@ macro_rules! scenarios {
             a_kept_dossier_is_found_again_by_its_own_client_only,
             everything_acknowledged_survives_kill_9,
         );
+        scenarios!(
+            $shape, seed_formats;
+            alphas_clients_work_unchanged,
+            betas_clients_work_unchanged,
+            capas_clients_work_unchanged,
+            deltas_clients_work_unchanged,
+            keys_that_lists_do_not_take_are_named,
+            who_only_writes_reads_nothing,
+        );
+        scenarios!($shape, coverage; every_route_refuses_the_anonymous_and_the_wrong_scope);
     };
-    ($shape:expr; $($name:ident),* $(,)?) => {$(
+    ($shape:expr, $scenarios:ident; $($name:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $name() {
-            crate::dossier::$name($shape).await;
+            crate::$scenarios::$name($shape).await;
         }
     )*};
 }
