@@ -4,18 +4,20 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cargo, openapi, schemathesis, stopwatch, test, tidy};
+use crate::{cargo, compose, image, openapi, schemathesis, stopwatch, test, tidy};
 
 type Step = fn() -> Result<()>;
 
 /// The cheapest first, so that a slip is told in seconds. The tests come after these: their count is the last line.
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 8] = [
     ("fmt", fmt),
     ("clippy", clippy),
     ("tidy", tidy::check),
     ("deny", deny),
     ("openapi", openapi::check),
     ("schemathesis", schemathesis::ci),
+    ("compose", compose::ci),
+    ("image", image::ci),
 ];
 
 pub(crate) fn run() -> Result<ExitCode> {
@@ -48,14 +50,11 @@ fn clippy() -> Result<()> {
 
 /// Without the advisories: they need a database from elsewhere and change without us.
 fn deny() -> Result<()> {
-    if !is_there(cargo::cargo().args(["deny", "--version"])) {
+    if !runs(cargo::cargo().args(["deny", "--version"])) {
         println!("cargo-deny is missing: installing it from source, once (about two minutes)");
         cargo::must(cargo::cargo().args(["install", "cargo-deny", "--locked"]))?;
     }
-    ensure!(
-        is_there(cargo::cargo().args(["deny", "--version"])),
-        "cargo-deny is installed but does not start"
-    );
+    ensure!(runs(cargo::cargo().args(["deny", "--version"])), "cargo-deny is installed but does not start");
     cargo::must(cargo::cargo().args([
         "deny",
         "check",
@@ -66,7 +65,7 @@ fn deny() -> Result<()> {
     ]))
 }
 
-fn is_there(command: &mut Command) -> bool {
+fn runs(command: &mut Command) -> bool {
     let silent = command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
     silent.status().is_ok_and(|status| status.success())
 }

@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask <demo|test|engines|kill|fuzz|bench|tidy|openapi|schemathesis|ci>`.
+//! What a developer types: `cargo xtask <demo|test|engines|kill|fuzz|bench|tidy|openapi|schemathesis|image|compose|ci>`.
 //!
 //! # To add a command
 //! One module with an `Args` (clap) and a `run` that returns the exit code; one line in [`Task`]. A command
@@ -9,12 +9,16 @@
 
 mod bench;
 mod cargo;
+mod checks;
 mod ci;
+mod compose;
 mod demo;
 mod engines;
 mod fuzz;
+mod image;
 mod kill;
 mod openapi;
+mod sbom;
 mod schemathesis;
 mod server;
 mod stopwatch;
@@ -56,6 +60,10 @@ enum Task {
     Openapi(openapi::Args),
     /// Tries every OpenAPI document on a real server (needs Python; installs schemathesis once).
     Schemathesis(schemathesis::Args),
+    /// Builds the container image and tries it, with buildah and without a container engine (Linux, root).
+    Image(image::Args),
+    /// Holds deploy/compose*.yaml against the specification, and starts what they say on this machine (needs Go).
+    Compose,
     /// Everything that must hold before a change lands; ends like `test`.
     Ci,
 }
@@ -78,6 +86,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Tidy => tidy::run(),
         Task::Openapi(args) => openapi::run(&args),
         Task::Schemathesis(args) => schemathesis::run(&args),
+        Task::Image(args) => image::run(&args),
+        Task::Compose => compose::run(),
         Task::Ci => ci::run(),
     }
 }

@@ -1,7 +1,7 @@
 //! A process that ends with its owner.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -34,29 +34,49 @@ impl Server {
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
+    /// Tells it to stop, and how it ended: killed, where it did not.
+    pub(crate) fn stop(mut self) -> Result<ExitStatus> {
+        self.end().context("it was stopped already")?
+    }
+
+    fn end(&mut self) -> Option<Result<ExitStatus>> {
+        let mut child = self.child.take()?;
+        signal(self.id, "-TERM");
+        let (gone, wait) = mpsc::channel();
+        thread::spawn(move || gone.send(child.wait()));
+        let ended = wait.recv_timeout(GRACE).or_else(|_| {
+            signal(self.id, "-KILL");
+            wait.recv()
+        });
+        Some(ended.context("nobody waits for it").and_then(|ended| ended.context("waiting for it")))
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        signal(self.id, "-TERM");
-        let (gone, wait) = mpsc::channel();
-        thread::spawn(move || gone.send(child.wait().is_ok()));
-        if wait.recv_timeout(GRACE).is_err() {
-            signal(self.id, "-KILL");
-            let _ = wait.recv();
-        }
+        // Nobody is left who would ask how.
+        let _ = self.end();
     }
 }
 
 /// What a server says when it is ready. The rest is read and dropped, or the server would stand still on a full pipe.
 pub(crate) fn first_line(output: impl Read + Send + 'static) -> Result<String> {
-    let mut output = BufReader::new(output);
-    let mut line = String::new();
-    let length = output.read_line(&mut line).context("reading its first line")?;
-    ensure!(length > 0, "it ended without a word");
-    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-    Ok(line.trim_end().to_owned())
+    line_where(output, |_| true)
+}
+
+/// Likewise, of one that says other things before.
+pub(crate) fn line_where(output: impl Read + Send + 'static, is: impl Fn(&str) -> bool) -> Result<String> {
+    let (mut output, mut before) = (BufReader::new(output), String::new());
+    loop {
+        let mut line = String::new();
+        let length = output.read_line(&mut line).context("reading what it says")?;
+        ensure!(length > 0, "it ended without that word: {before}");
+        if is(&line) {
+            thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+            return Ok(line.trim_end().to_owned());
+        }
+        before.push_str(&line);
+    }
 }
 
 /// The id stays the child's until it is waited for, so nobody else can be hit.
@@ -82,8 +102,19 @@ mod tests {
     }
 
     #[test]
+    fn how_it_ended_is_told() {
+        let mut cat = Command::new("cat");
+        let (server, _open_input) =
+            Server::start(cat.stdin(Stdio::piped()), |child| child.stdin.take()).unwrap();
+        assert!(!server.stop().unwrap().success(), "a signal ended it");
+    }
+
+    #[test]
     fn a_server_that_ends_without_a_word_is_an_error() {
         assert!(first_line(io::empty()).is_err());
         assert_eq!(first_line("ready\nmore\n".as_bytes()).unwrap(), "ready");
+        assert_eq!(line_where("one\ntwo\n".as_bytes(), |line| line.starts_with('t')).unwrap(), "two");
+        let error = line_where("one\n".as_bytes(), |line| line.starts_with('t')).unwrap_err();
+        assert!(error.to_string().contains("one"), "what it said instead is told");
     }
 }
