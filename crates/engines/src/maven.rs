@@ -19,14 +19,20 @@ impl Jar {
     /// Unpacks what the jar holds under this ending, a compressed archive itself, into `into`.
     pub(crate) fn unpack(&self, packed: &str, into: &Path) -> Result<()> {
         let fetched = tempfile::tempdir_in(into).context("a folder to fetch into")?;
-        let jar = self.fetch(fetched.path())?;
-        archive::check(&jar, &self.coordinates, self.sha256)?;
         let inner = fetched.path().join("inner");
-        archive::extract(&jar, packed, &inner).with_context(|| format!("unpacking {}", self.coordinates))?;
+        self.take(packed, &inner)?;
         let mut tar = Command::new("tar");
         tar.args(["-x", "-J", "--no-same-owner", "-f"]).arg(&inner).arg("-C").arg(into);
         must(&mut tar).context("unpacking needs `tar` and `xz`")?;
         Ok(())
+    }
+
+    /// Takes the one file with this ending out of the jar.
+    pub(crate) fn take(&self, ending: &str, to: &Path) -> Result<()> {
+        let fetched = tempfile::tempdir_in(to.parent().unwrap_or(to)).context("a folder to fetch into")?;
+        let jar = self.fetch(fetched.path())?;
+        archive::check(&jar, &self.coordinates, self.sha256)?;
+        archive::extract(&jar, ending, to).with_context(|| format!("unpacking {}", self.coordinates))
     }
 
     fn fetch(&self, into: &Path) -> Result<PathBuf> {

@@ -25,6 +25,7 @@ mod evidence;
 pub mod mongo;
 pub mod postgres;
 pub mod proxy;
+pub mod redis;
 mod shell;
 mod tokens;
 mod world;

@@ -7,7 +7,7 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use ficha_engines::{Durability, Running, mongo, postgres};
+use ficha_engines::{Durability, Running, mongo, postgres, redis};
 
 /// What follows `engines`.
 #[derive(clap::Args)]
@@ -49,7 +49,7 @@ struct Kind {
 }
 
 /// All, in the order of the report.
-const ENGINES: [Kind; 2] = [
+const ENGINES: [Kind; 3] = [
     Kind {
         name: "PostgreSQL",
         module: "postgres",
@@ -61,6 +61,12 @@ const ENGINES: [Kind; 2] = [
         module: "mongo",
         variable: mongo::URL,
         start: || mongo::obtain()?.start(Durability::Unsynced),
+    },
+    Kind {
+        name: "Redis",
+        module: "redis",
+        variable: redis::URL,
+        start: || redis::obtain()?.start(),
     },
 ];
 
@@ -175,7 +181,12 @@ mod tests {
     #[test]
     fn each_engine_has_a_module_and_an_address_of_its_own() {
         let engines = ENGINES.map(|kind| (kind.module, kind.variable));
-        assert_eq!(engines, [("postgres", "FICHA_TEST_POSTGRES_URL"), ("mongo", "FICHA_TEST_MONGODB_URL")]);
+        let expected = [
+            ("postgres", "FICHA_TEST_POSTGRES_URL"),
+            ("mongo", "FICHA_TEST_MONGODB_URL"),
+            ("redis", "FICHA_TEST_REDIS_URL"),
+        ];
+        assert_eq!(engines, expected);
     }
 
     #[test]
