@@ -6,18 +6,19 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
     ("sqlite", &[]),
     ("postgres", &[]),
     ("mongo", &[]),
-    ("people", &["contract", "domain", "mongo", "postgres", "seal", "sqlite"]),
+    ("cache", &["domain", "seal"]),
+    ("people", &["cache", "contract", "domain", "mongo", "postgres", "seal", "sqlite"]),
     ("http", &["contract", "domain"]),
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
-    ("events", &["contract", "domain", "http", "mongo", "sqlite"]),
+    ("events", &["cache", "contract", "domain", "http", "mongo", "sqlite"]),
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
