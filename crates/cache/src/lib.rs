@@ -39,7 +39,9 @@
 //! - Whoever writes in the store without this cache, and stores put back from a backup: empty Redis, or wait a minute.
 //! - A store that itself tells what is old, as a primary may that does not know yet that it was succeeded.
 //!
-//! Clocks of different machines are not compared; each one's has to go evenly (the 5 ms between 20 and 25).
+//! Clocks of different machines are not compared, but each has to go evenly (the 5 ms between 20 and 25): a machine that
+//! was frozen as a whole may tell for 20 ms what it had in memory. And who may write in Redis can put back what lay there
+//! of the same person; he cannot make anything up.
 //!
 //! # To cache something
 //! A [`Shelf`] of its own name in an implementation of the store's trait around another one: [`Shelf::get`] for what is

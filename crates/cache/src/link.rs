@@ -73,8 +73,7 @@ pub(crate) struct Scripts {
 
 impl Scripts {
     pub(crate) fn new() -> Self {
-        let [look, fill, close, open, beat, begin] =
-            [LOOK, FILL, CLOSE, OPEN, BEAT, BEGIN].map(Script::new);
+        let [look, fill, close, open, beat, begin] = [LOOK, FILL, CLOSE, OPEN, BEAT, BEGIN].map(Script::new);
         Self { look, fill, close, open, beat, begin }
     }
 }

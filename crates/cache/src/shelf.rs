@@ -9,7 +9,7 @@ use bytes::Bytes;
 use moka::sync::Cache as Memory;
 use redis::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -107,8 +107,7 @@ impl Shelf {
     pub(crate) fn new(kind: &'static str, keeper: Arc<Keeper>) -> Self {
         let weight =
             |_: &Id, entry: &Remembered| u32::try_from(ENTRY_BYTES + entry.value.len()).unwrap_or(u32::MAX);
-        let memory =
-            Memory::builder().weigher(weight).max_capacity(MEMORY_BYTES).time_to_live(LIFE).build();
+        let memory = Memory::builder().weigher(weight).max_capacity(MEMORY_BYTES).time_to_live(LIFE).build();
         Self(Arc::new(Inner { kind, keeper, memory, turns: Turns::new(), counters: Counters::default() }))
     }
 
@@ -143,8 +142,9 @@ impl Shelf {
         let guard = closed.is_none().then(|| Unfinished(&self.0.keeper));
         let done = work.await;
         let (written, concerned) = judge(&done);
+        let known: HashSet<Id> = before.iter().map(|place| place.id).collect();
         let mut after = self.places(&concerned);
-        after.retain(|place| !before.contains(place));
+        after.retain(|place| !known.contains(&place.id));
         let closed = closed.filter(|_| after.is_empty());
         after.extend(before);
         match written {

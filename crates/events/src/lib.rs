@@ -1,7 +1,8 @@
 //! Base C: what happened lately. The fastest of the three, and still bank-secret data.
 //!
 //! Rooms: `api` (routes) · [`Events`] (the service) · [`Feed`] (the base as it is filled) · [`MovementStore`] (what an
-//! engine promises, with the suite that checks it) · `store/sqlite` · `store/mongo`. Which engine it is, whoever opens the base says.
+//! engine promises, with the suite that checks it) · `store/sqlite` · `store/mongo`, which several processes share, with [`CachedMovements`]
+//! in front. Which engine it is, whoever opens the base says.
 //!
 //! `GET /evento/{cpf}` and the dossier's section are one point read: every write leaves a **hot record** behind, the
 //! ready JSON of the person. Only the latest consultation is put in at the moment of answering, because it comes from
@@ -34,8 +35,8 @@ pub use feed::Feed;
 pub use movement::{Movement, check, derived_id};
 pub use service::{Consultations, Events, Record};
 pub use store::{
-    Change, LastPurchase, MongoMovements, MovementStore, Position, Selection, SqliteMovements, Write,
-    WriteRefused,
+    CachedMovements, Change, LastPurchase, MongoMovements, MovementStore, Position, Selection,
+    SqliteMovements, Write, WriteRefused,
 };
 pub use zone::{UnknownZone, Zone};
 

@@ -69,14 +69,19 @@ impl Events {
     /// # Errors
     /// The store's. That the consultation cannot be read is said in the record.
     pub async fn record(&self, cpf: Cpf) -> Result<Option<Record>, StoreError> {
+        Ok(self.record_from(cpf).await?.0)
+    }
+
+    /// The latest consultation is not of where the record was found: it is always asked for.
+    async fn record_from(&self, cpf: Cpf) -> Result<(Option<Record>, Source), StoreError> {
         let mut hot = Vec::with_capacity(ANSWER_BYTES);
         // At once, since each may be a way to a server and back.
         let last = async { Ok(self.last_consultation(cpf).await) };
-        let (last, updated_at) = tokio::try_join!(last, self.store.append_hot(cpf, &mut hot))?;
-        let Some(updated_at) = updated_at else { return Ok(None) };
+        let (last, (updated_at, source)) = tokio::try_join!(last, self.store.append_hot_from(cpf, &mut hot))?;
+        let Some(updated_at) = updated_at else { return Ok((None, source)) };
         let mut answer = head(cpf, &last, hot.len());
         answer.append(&mut hot);
-        Ok(Some(Record { body: answer.into(), updated_at }))
+        Ok((Some(Record { body: answer.into(), updated_at }), source))
     }
 
     async fn last_consultation(&self, cpf: Cpf) -> Result<Option<LastConsultation>, Unknown> {
@@ -262,17 +267,16 @@ fn json<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
 #[async_trait]
 impl Base for Events {
     async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
-        let record = self.record(ask.cpf).await.map_err(|cause| {
+        let (record, source) = self.record_from(ask.cpf).await.map_err(|cause| {
             tracing::error!(%cause, "base C cannot be read");
             Unavailable::from(cause)
         })?;
-        // Read after the question came in, so it is current up to then at least.
+        // Read after the question came in, so it is current up to then at least; also out of a cache, which misses
+        // nothing that was answered before it was asked.
         let as_of = ask.now;
         Ok(match record {
-            Some(Record { body, updated_at }) => {
-                Found::Person { body, as_of, updated_at, source: Source::Own }
-            }
-            None => Found::Nobody { as_of, source: Source::Own },
+            Some(Record { body, updated_at }) => Found::Person { body, as_of, updated_at, source },
+            None => Found::Nobody { as_of, source },
         })
     }
 }

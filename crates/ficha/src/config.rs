@@ -2,6 +2,7 @@
 
 use crate::{
     engine::{Engine, StoreUrl, Stores},
+    front::CachePlace,
     peers::Peers,
     roles::{self, Roles},
     tls::Tls,
@@ -37,6 +38,7 @@ pub struct Config {
     pub identity: IdentityRole,
     pub evidence: Evidence,
     pub stores: Stores,
+    pub cache: CachePlace,
     pub spool: Spool,
     pub peers: Peers,
     pub tls: Tls,
@@ -155,6 +157,7 @@ impl Config {
         self.zone()?;
         self.tls.files()?;
         self.peers.check()?;
+        self.cache.settings()?;
         STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
     }
 
@@ -207,7 +210,8 @@ impl Config {
         }
     }
 
-    fn is_shared(&self, store: &str) -> bool {
+    /// Whether a store is elsewhere.
+    pub fn is_shared(&self, store: &str) -> bool {
         self.place(store).is_some_and(|(url, file)| !(url.is_empty() && file.is_empty()))
     }
 
@@ -344,6 +348,8 @@ mod tests {
             ("[debts]\nurl = 'postgres://host/ficha'\nurl_file = '/x'", "debts.url_file"),
             ("[score]\nurl = 'postgres://host/ficha?sslmode=full'", "sslmode"),
             ("[stores]\nconnections = 0", "stores.connections"),
+            ("[cache]\nurl = 'http://host'", "redis-cluster://"),
+            ("[cache]\nurl = 'redis://host'\nurl_file = '/x'", "cache.url_file"),
             ("[events]\nzone = 'Brasília'", "events.zone: `Brasília` is not a time zone"),
             ("[events]\nurl = 'postgres://host/ficha'", "events is not kept on PostgreSQL"),
             ("roles = ['debt']", "debts, score"),

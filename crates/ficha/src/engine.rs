@@ -59,12 +59,7 @@ pub struct Stores {
 impl Engine {
     /// Reads a role's `url`, or the file that holds it.
     pub fn of(role: &str, url: &StoreUrl, url_file: &str, stores: &Stores) -> Result<Self> {
-        let url = match (url.is_empty(), url_file.is_empty()) {
-            (true, true) => return Ok(Self::Sqlite),
-            (false, true) => url.0.clone(),
-            (true, false) => read(Path::new(url_file)).with_context(|| format!("{role}.url_file"))?,
-            (false, false) => bail!("{role}.url and {role}.url_file exclude each other"),
-        };
+        let Some(url) = self::url(role, url, url_file)? else { return Ok(Self::Sqlite) };
         let said = || format!("{role}.url cannot be used");
         if ON_MONGO.contains(&role) && url.starts_with("mongodb") {
             let mut settings = ficha_mongo::Settings::parse(&url).with_context(said)?;
@@ -82,6 +77,16 @@ impl Engine {
         settings.point_connections = stores.point_connections;
         Ok(Self::Postgres(Box::new(settings)))
     }
+}
+
+/// A setting's URL, or what the file holds that is named in its place.
+pub fn url(name: &str, url: &StoreUrl, url_file: &str) -> Result<Option<String>> {
+    Ok(match (url.is_empty(), url_file.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(url.0.clone()),
+        (true, false) => Some(read(Path::new(url_file)).with_context(|| format!("{name}.url_file"))?),
+        (false, false) => bail!("{name}.url and {name}.url_file exclude each other"),
+    })
 }
 
 fn read(file: &Path) -> Result<String> {

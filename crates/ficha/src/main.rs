@@ -15,6 +15,7 @@ mod config;
 mod engine;
 mod figures;
 mod folder;
+mod front;
 mod load;
 mod local;
 mod peers;

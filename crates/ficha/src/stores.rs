@@ -1,13 +1,13 @@
 //! Each store on the engine that its URL names: the only place that chooses one.
 
-use crate::{config::Config, engine::Engine};
+use crate::{config::Config, engine::Engine, front::Front};
 use anyhow::{Context, Error, Result, anyhow};
 use ficha_domain::World;
 use ficha_dossier::{DossierStore, PostgresDossiers, SqliteDossiers};
-use ficha_events::{MongoMovements, MovementStore, SqliteMovements};
+use ficha_events::{CachedMovements, MongoMovements, MovementStore, SqliteMovements};
 use ficha_evidence::{ConsultationStore, PostgresStore, SqliteStore};
 use ficha_identity::{IdentityStore, PostgresIdentity, SqliteIdentity};
-use ficha_people::{MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
+use ficha_people::{CachedPeople, MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
 use ficha_seal::{Keyring, Vault};
 use std::{path::Path, sync::Arc};
 
@@ -21,19 +21,38 @@ pub async fn people(config: &Config, dir: &Path, name: &str, vault: &Vault) -> R
     })
 }
 
-/// The movements of base C.
+/// The documents of base B: read often, so behind the cache where others share them.
+pub async fn score(
+    config: &Config,
+    dir: &Path,
+    vault: &Vault,
+    front: Option<&Front>,
+) -> Result<Arc<dyn PeopleStore>> {
+    let store = people(config, dir, "score", vault).await?;
+    Ok(match front.filter(|_| config.is_shared("score")) {
+        Some(front) => Arc::new(CachedPeople::new(store, front.score.clone())),
+        None => store,
+    })
+}
+
+/// The movements of base C, likewise.
 pub async fn movements(
     config: &Config,
     dir: &Path,
     keyring: &Keyring,
     world: &World,
+    front: Option<&Front>,
 ) -> Result<Arc<dyn MovementStore>> {
     let (zone, blinding, engine) = (config.zone()?, keyring.secret("events"), config.engine("events")?);
     Ok(match &engine {
         Engine::Sqlite => Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?),
         Engine::Mongo(at) => {
             let store = MongoMovements::open(at, zone, blinding, world.clone()).await;
-            Arc::new(told("events", &engine, store)?)
+            let store = told("events", &engine, store)?;
+            match front {
+                Some(front) => Arc::new(CachedMovements::new(store, front.events.clone())),
+                None => Arc::new(store),
+            }
         }
         Engine::Postgres(_) => return Err(not_there("events")),
     })

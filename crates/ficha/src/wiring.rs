@@ -4,6 +4,7 @@ use crate::{
     config::{Config, DossierRole},
     figures,
     folder::Folder,
+    front::Front,
     peers::{self, Known},
     roles::Role,
     stores,
@@ -62,13 +63,15 @@ impl App {
         // First, so that a server that is away or not migrated does not leave a folder with half of its files.
         stores::look(config, &keyring, world).await?;
         let peers = Known::open(config, folder, world).await?;
+        let front = Front::open(config, &keyring, world).await?;
+        let front = front.as_ref();
         let has = |role| config.roles.has(role);
         // Together: the disk makes each of them wait, and a first signing key takes as long as all the others.
         let (identity, (evidence, events), debts, score) = tokio::try_join!(
             when(has(Role::Identity), open_identity(config, dir, &keyring, world)),
-            open_recorded(config, dir, &keyring, world),
+            open_recorded(config, dir, &keyring, world, front),
             when(has(Role::Debts), open_debts(config, dir, &keyring, world)),
-            when(has(Role::Score), open_score(config, dir, &keyring, world)),
+            when(has(Role::Score), open_score(config, dir, &keyring, world, front)),
         )?;
         let verifier: Arc<dyn TokenVerifier> = match (&identity, &peers) {
             (Some(identity), _) => identity.verifier(),
@@ -80,6 +83,9 @@ impl App {
             None => Arc::new(Unrecorded),
         };
         let metrics = figures::of(evidence.as_ref(), peers.as_ref().and_then(|peers| peers.issuer.as_ref()));
+        if let Some(front) = front {
+            front.tell(&metrics);
+        }
         let shell = Shell::new(world.clone(), verifier, recorder, config.limits.clone(), metrics);
         let (world, config) = (world.clone(), config.clone());
         let mut app =
@@ -272,12 +278,13 @@ async fn open_recorded(
     dir: &Path,
     keyring: &Keyring,
     world: &World,
+    front: Option<&Front>,
 ) -> Result<(Option<Arc<EvidenceService>>, Option<Arc<Events>>)> {
     let Some(evidence) = when(config.roles.records(), open_evidence(config, dir, keyring, world)).await?
     else {
         return Ok((None, None));
     };
-    let movements = stores::movements(config, dir, keyring, world);
+    let movements = stores::movements(config, dir, keyring, world, front);
     let movements = when(config.roles.has(Role::Events), movements).await?;
     let zone = config.zone()?;
     let events = movements.map(|store| Arc::new(Events::new(store, evidence.clone(), world.clone(), zone)));
@@ -310,16 +317,28 @@ pub async fn open_debts(config: &Config, dir: &Path, keyring: &Keyring, world: &
 }
 
 /// Base B, likewise.
-pub async fn open_score(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Scores> {
+pub async fn open_score(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+    front: Option<&Front>,
+) -> Result<Scores> {
     let vault = keyring.vault("score");
-    let store = stores::people(config, dir, "score", &vault).await?;
+    let store = stores::score(config, dir, &vault, front).await?;
     let people = People::new(store, Keeping::Clear(vault), world.clone());
     Ok(Scores::new(people, scorecard(config)?, world.clone()))
 }
 
 /// Base C as it is filled: who consulted whom is the server's.
-pub async fn open_feed(config: &Config, dir: &Path, keyring: &Keyring, world: &World) -> Result<Feed> {
-    Ok(Feed::new(stores::movements(config, dir, keyring, world).await?, world.clone()))
+pub async fn open_feed(
+    config: &Config,
+    dir: &Path,
+    keyring: &Keyring,
+    world: &World,
+    front: Option<&Front>,
+) -> Result<Feed> {
+    Ok(Feed::new(stores::movements(config, dir, keyring, world, front).await?, world.clone()))
 }
 
 /// The issuer, also for commands that work beside the server.

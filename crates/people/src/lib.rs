@@ -7,7 +7,10 @@
 //! # To add an engine
 //! Implement [`PeopleStore`] in a module of its own and run the suite of `contract.rs` on it; the promises are the
 //! sentences on the trait. Only the wiring chooses.
+//!
+//! [`CachedPeople`] stands in front of an engine that several processes share, and keeps the same promises.
 
+mod cached;
 mod change;
 #[cfg(test)]
 mod contract;
@@ -18,6 +21,7 @@ mod reading;
 mod sqlite;
 mod store;
 
+pub use cached::CachedPeople;
 pub use mongo::MongoPeople;
 pub use people::{Decision, Keeping, People, Person};
 pub use postgres::PostgresPeople;

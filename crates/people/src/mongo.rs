@@ -285,4 +285,4 @@ fn bytes(bytes: &[u8]) -> Bson {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

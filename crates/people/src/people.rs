@@ -2,7 +2,7 @@
 
 use crate::{Blinded, Change, Kind, Numbers, Outcome, PeopleStore, Row, Slot, Verdict};
 use bytes::Bytes;
-use ficha_contract::{Condition, ErrorCode, Idempotency, Ingested, Problem, Reply, StoreError};
+use ficha_contract::{Condition, ErrorCode, Idempotency, Ingested, Problem, Reply, Source, StoreError};
 use ficha_domain::{Cpf, World};
 use ficha_seal::{BlindIndex, Vault};
 use jiff::Timestamp;
@@ -71,8 +71,16 @@ impl People {
     /// # Errors
     /// [`StoreError`] when the store cannot be read, or a body cannot be opened.
     pub async fn find(&self, cpf: Cpf) -> Result<Option<Person>, StoreError> {
-        let row = self.store.find(&self.keeping.indexes(cpf)).await?;
-        row.map(|row| self.keeping.open(&row)).transpose()
+        Ok(self.find_from(cpf).await?.0)
+    }
+
+    /// Somebody's document, and where it was found.
+    ///
+    /// # Errors
+    /// As [`People::find`].
+    pub async fn find_from(&self, cpf: Cpf) -> Result<(Option<Person>, Source), StoreError> {
+        let (row, source) = self.store.find_from(&self.keeping.indexes(cpf)).await?;
+        Ok((row.map(|row| self.keeping.open(&row)).transpose()?, source))
     }
 
     /// Changes somebody's document. `decide` is given what is there, the id that the person has or would get, and

@@ -331,4 +331,4 @@ fn read_row(row: &ficha_postgres::Row) -> Result<Row, ficha_postgres::RowError> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! What an engine has to do.
 
 use async_trait::async_trait;
-use ficha_contract::{Problem, StoreError};
+use ficha_contract::{Problem, Source, StoreError};
 use ficha_seal::BlindIndex;
 use jiff::Timestamp;
 use std::ops::ControlFlow;
@@ -129,6 +129,11 @@ pub trait PeopleStore: Send + Sync {
     /// The person's document, under whichever of the indexes it is kept; every change that was answered before this
     /// call began is seen. A point read: microseconds on an embedded engine.
     async fn find(&self, indexes: &[BlindIndex]) -> Result<Option<Row>, StoreError>;
+
+    /// As [`PeopleStore::find`], and says where it was found.
+    async fn find_from(&self, indexes: &[BlindIndex]) -> Result<(Option<Row>, Source), StoreError> {
+        Ok((self.find(indexes).await?, Source::Own))
+    }
 
     /// The document of this id. Sees as much as [`PeopleStore::find`], and costs the same.
     async fn find_id(&self, id: i64) -> Result<Option<Row>, StoreError>;

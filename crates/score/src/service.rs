@@ -40,10 +40,15 @@ impl Scores {
     /// # Errors
     /// [`StoreError`], also for a document that is damaged.
     pub async fn find(&self, cpf: Cpf, now: Timestamp) -> Result<Option<Person>, StoreError> {
-        let Some(person) = self.0.people.find(cpf).await? else { return Ok(None) };
+        Ok(self.find_from(cpf, now).await?.0)
+    }
+
+    async fn find_from(&self, cpf: Cpf, now: Timestamp) -> Result<(Option<Person>, Source), StoreError> {
+        let (person, source) = self.0.people.find_from(cpf).await?;
+        let Some(person) = person else { return Ok((None, source)) };
         let (facts, json) = kept::unpack(&person.body).ok_or_else(damaged)?;
         let body = with_score(&self.0.scorecard, &facts, &json, now).map_err(StoreError::new)?;
-        Ok(Some(Person { body, ..person }))
+        Ok((Some(Person { body, ..person }), source))
     }
 
     pub(crate) fn people(&self) -> &People {
@@ -151,11 +156,12 @@ fn merge(
 #[async_trait]
 impl Base for Scores {
     async fn section(&self, ask: &Ask) -> Result<Found, Unavailable> {
-        Ok(match self.find(ask.cpf, ask.now).await? {
-            Some(Person { body, updated_at, .. }) => {
-                Found::Person { body, as_of: ask.now, updated_at, source: Source::Own }
-            }
-            None => Found::Nobody { as_of: ask.now, source: Source::Own },
+        // A cache misses nothing that was answered before it was asked, as little as the store does.
+        let as_of = ask.now;
+        let (person, source) = self.find_from(ask.cpf, ask.now).await?;
+        Ok(match person {
+            Some(Person { body, updated_at, .. }) => Found::Person { body, as_of, updated_at, source },
+            None => Found::Nobody { as_of, source },
         })
     }
 }

@@ -62,12 +62,7 @@ const ENGINES: [Kind; 3] = [
         variable: mongo::URL,
         start: || mongo::obtain()?.start(Durability::Unsynced),
     },
-    Kind {
-        name: "Redis",
-        module: "redis",
-        variable: redis::URL,
-        start: || redis::obtain()?.start(),
-    },
+    Kind { name: "Redis", module: "redis", variable: redis::URL, start: || redis::obtain()?.start() },
 ];
 
 /// What became of each engine.

@@ -240,6 +240,17 @@ async fn who_turns_out_to_be_concerned_is_told_of_too() {
     assert_eq!(told(&other, &store).await, (1, false));
 }
 
+#[tokio::test]
+async fn a_write_leaves_other_peoples_values() {
+    let ([one, other], store) = (two().await, Store::default());
+    let rui = async |shelf: &Shelf| shelf.get(b"rui", store.read()).await.unwrap().cached;
+    assert!(!rui(&one).await);
+    for number in 1..4 {
+        write(&one, async { store.put(number) }).await;
+        assert!(rui(&other).await, "after {number} writes");
+    }
+}
+
 /// Emptied between a writer's closing and his opening: what came in meanwhile goes.
 #[tokio::test]
 async fn marks_that_are_lost_are_missed_by_nobody() {

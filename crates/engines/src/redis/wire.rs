@@ -37,8 +37,7 @@ mod tests {
 
     #[test]
     fn answers_are_read_and_refusals_are_errors() {
-        for (said, text) in
-            [("+PONG\r\n", "PONG"), (":7\r\n", "7"), ("$2\r\nab\r\n", "ab"), ("$-1\r\n", "")]
+        for (said, text) in [("+PONG\r\n", "PONG"), (":7\r\n", "7"), ("$2\r\nab\r\n", "ab"), ("$-1\r\n", "")]
         {
             assert_eq!(read(&mut said.as_bytes()).unwrap(), text);
         }

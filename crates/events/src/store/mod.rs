@@ -3,16 +3,18 @@
 use crate::{Movement, fold};
 use async_trait::async_trait;
 use ficha_contract::{
-    Condition, ErrorCode, Ingested, Problem, Reply, StoreError,
+    Condition, ErrorCode, Ingested, Problem, Reply, Source, StoreError,
     wire::{MovementKind, PaymentType},
 };
 use ficha_domain::{Cpf, Money, ObjectId};
 use jiff::Timestamp;
 
+mod cached;
 mod codes;
 mod mongo;
 mod replies;
 mod sqlite;
+pub use cached::CachedMovements;
 pub use mongo::MongoMovements;
 pub use sqlite::SqliteMovements;
 
@@ -33,6 +35,15 @@ pub trait MovementStore: Send + Sync {
     /// `monthly`, to the closing brace. Says when the person's data last changed; `None`, and nothing appended, where
     /// nobody of that CPF is known. A point read.
     async fn append_hot(&self, cpf: Cpf, answer: &mut Vec<u8>) -> Result<Option<Timestamp>, StoreError>;
+
+    /// As [`MovementStore::append_hot`], and says where it was found.
+    async fn append_hot_from(
+        &self,
+        cpf: Cpf,
+        answer: &mut Vec<u8>,
+    ) -> Result<(Option<Timestamp>, Source), StoreError> {
+        Ok((self.append_hot(cpf, answer).await?, Source::Own))
+    }
 
     /// The latest purchase by credit card: by date, then id. `None` where nobody of that CPF is known. A point read.
     async fn last_purchase(&self, cpf: Cpf) -> Result<Option<LastPurchase>, StoreError>;

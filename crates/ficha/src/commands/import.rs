@@ -4,6 +4,7 @@ use crate::{
     cli::{self, Base},
     config::Config,
     folder::{Folder, taken},
+    front::Front,
     progress,
     wiring::{self, App},
 };
@@ -35,17 +36,18 @@ pub async fn run(args: &cli::Import, config: &Config, world: &World) -> Result<(
     make_whole(config, &folder, world).await?;
     let keyring = folder.keys(config, world)?;
     let dir = &folder.path;
+    let front = Front::open(config, &keyring, world).await?;
     match args.base {
         Base::Debts => {
             let base = wiring::open_debts(config, dir, &keyring, world).await?;
             all(args, config, &folder, config.debts.cpf_validation, Arc::new(base)).await
         }
         Base::Score => {
-            let base = wiring::open_score(config, dir, &keyring, world).await?;
+            let base = wiring::open_score(config, dir, &keyring, world, front.as_ref()).await?;
             all(args, config, &folder, config.score.cpf_validation, Arc::new(base)).await
         }
         Base::Events => {
-            let base = wiring::open_feed(config, dir, &keyring, world).await?;
+            let base = wiring::open_feed(config, dir, &keyring, world, front.as_ref()).await?;
             all(args, config, &folder, config.events.cpf_validation, Arc::new(base)).await
         }
     }

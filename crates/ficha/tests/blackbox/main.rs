@@ -14,6 +14,7 @@ mod migrate;
 mod mongo;
 mod operator;
 mod postgres;
+mod redis;
 mod sealed;
 mod seed_formats;
 mod server;

@@ -14,7 +14,7 @@ fn vault(seed: u64) -> Vault {
 }
 
 /// A store, opened twice, with the database that it lives in.
-async fn store() -> (MongoPeople, MongoPeople, Guard) {
+pub(crate) async fn store() -> (MongoPeople, MongoPeople, Guard) {
     let (url, guard) = database();
     let (settings, vault) = (Settings::parse(&url).unwrap(), vault(1));
     MongoPeople::migrate(&settings, "people").await.unwrap();

@@ -10,7 +10,7 @@ fn vault() -> Vault {
 }
 
 /// A store, opened twice, with the database that it lives in.
-async fn store() -> (PostgresPeople, PostgresPeople, Guard) {
+pub(crate) async fn store() -> (PostgresPeople, PostgresPeople, Guard) {
     let (url, guard) = ficha_testkit::postgres::database().await;
     let (settings, vault) = (Settings::parse(&url).unwrap(), vault());
     PostgresPeople::migrate(&settings, "people").await.unwrap();

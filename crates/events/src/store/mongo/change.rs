@@ -1,7 +1,7 @@
 //! Writes, inside their transaction. The server may have it done again: nothing here remembers an earlier try.
 
 use super::{
-    MongoMovements,
+    MongoMovements, Noted,
     rows::{self, Kept},
 };
 use crate::{
@@ -25,6 +25,7 @@ pub(super) struct Once<'a> {
     pub(super) write: &'a Write,
     /// Its idempotency key and its request.
     pub(super) blinded: Option<(Tag, Tag)>,
+    pub(super) noted: &'a Noted,
 }
 
 /// Does a write, or answers what it was answered before.
@@ -52,6 +53,7 @@ async fn apply(once: &Once<'_>, transaction: &mut Transaction) -> Refusable<Repl
         Change::Replace(movement) => replace(once.store, transaction, movement, condition).await?,
         Change::Remove(id) => remove(once.store, transaction, *id, condition).await?,
     };
+    once.noted.set(&people);
     for cpf in people {
         once.store.records.refresh(transaction, cpf, *now).await?;
     }

@@ -1,6 +1,6 @@
 //! Batches, inside their transaction.
 
-use super::{MongoMovements, hot::Who, rows};
+use super::{MongoMovements, Noted, hot::Who, rows};
 use crate::{Movement, store::codes::key};
 use ficha_contract::Ingested;
 use ficha_domain::ObjectId;
@@ -18,6 +18,7 @@ pub(super) struct Batch<'a> {
     pub(super) store: &'a MongoMovements,
     pub(super) rows: &'a [Movement],
     pub(super) now: Timestamp,
+    pub(super) noted: &'a Noted,
 }
 
 /// What a batch comes to, once it is known what is there.
@@ -31,8 +32,9 @@ struct Plan<'a> {
 
 /// Takes a batch; each person's record is made anew once.
 pub(super) async fn batch(batch: &Batch<'_>, transaction: &mut Transaction) -> Done<Ingested> {
-    let Batch { store, rows, now } = batch;
+    let Batch { store, rows, now, noted } = batch;
     let plan = plan(rows, &known(rows, transaction).await?);
+    noted.set(&plan.people);
     write(store, transaction, &plan).await?;
     let who = store.records.who(transaction, &plan.people).await?;
     let mut new: BTreeMap<i64, Vec<&Movement>> = BTreeMap::new();

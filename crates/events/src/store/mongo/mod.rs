@@ -18,7 +18,7 @@ use crate::{Movement, Zone};
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use ficha_contract::{Ingested, Reply, StoreError};
-use ficha_domain::{Cpf, World};
+use ficha_domain::{Cpf, ObjectId, World};
 use ficha_mongo::{
     Error, Idempotency, Mongo, Repeat, Settings, Step, idempotency_collection,
     mongodb::bson::{Bson, Document, RawDocument, doc},
@@ -26,7 +26,11 @@ use ficha_mongo::{
 };
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 const ROLE: &str = "events";
 /// A point read.
@@ -143,6 +147,31 @@ impl MovementStore for MongoMovements {
     }
 
     async fn write(&self, write: Write) -> Result<Reply, WriteRefused> {
+        self.write_noting(&write, &Noted::default()).await
+    }
+
+    async fn ingest(&self, batch: Vec<Movement>, now: Timestamp) -> Result<Ingested, StoreError> {
+        self.ingest_noting(&batch, now, &Noted::default()).await
+    }
+}
+
+/// Whose records a write changed, whoever's the movement was before.
+#[derive(Default)]
+pub(super) struct Noted(Mutex<BTreeSet<i64>>);
+
+impl Noted {
+    /// In the place of what an earlier try noted.
+    fn set(&self, people: &BTreeSet<i64>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(people);
+    }
+
+    pub(super) fn people(&self) -> BTreeSet<i64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl MongoMovements {
+    pub(super) async fn write_noting(&self, write: &Write, noted: &Noted) -> Result<Reply, WriteRefused> {
         let idempotency = write.condition.idempotency.as_ref();
         let repeat = if idempotency.is_some() { Repeat::Always } else { Repeat::IfUndone };
         if idempotency.is_some() {
@@ -150,7 +179,7 @@ impl MovementStore for MongoMovements {
             self.keys.forget(&self.records.mongo, day_ago).await.map_err(StoreError::new)?;
         }
         let blinded = idempotency.map(|idempotency| blinded(&self.blinding, idempotency));
-        let once = change::Once { store: self, write: &write, blinded };
+        let once = change::Once { store: self, write, blinded, noted };
         let done = self
             .records
             .mongo
@@ -158,18 +187,30 @@ impl MovementStore for MongoMovements {
         done.await.map_err(StoreError::new)?
     }
 
-    async fn ingest(&self, batch: Vec<Movement>, now: Timestamp) -> Result<Ingested, StoreError> {
-        if batch.is_empty() {
+    pub(super) async fn ingest_noting(
+        &self,
+        rows: &[Movement],
+        now: Timestamp,
+        noted: &Noted,
+    ) -> Result<Ingested, StoreError> {
+        if rows.is_empty() {
             return Ok(Ingested::default());
         }
-        let batch = ingest::Batch { store: self, rows: &batch, now };
+        let batch = ingest::Batch { store: self, rows, now, noted };
         // Rows that are there already are recognised, so doing it twice is doing it once.
         let done = self.records.mongo.transaction(INGEST, Repeat::Always, &batch, |batch, transaction| {
             Box::pin(ingest::batch(batch, transaction))
         });
         done.await.map_err(StoreError::new)?.map_err(StoreError::new)
     }
+
+    /// Whose movement this is.
+    pub(super) async fn owner(&self, id: ObjectId) -> Result<Option<i64>, Error> {
+        let find = self.records.movements.find_one(doc! { "_id": rows::id(id) }).max_time(POINT);
+        let found = self.records.mongo.ask(POINT, find.projection(doc! { "cpf": 1 })).await?;
+        Ok(found.map(|row| row.get_i64("cpf")).transpose()?)
+    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,7 +9,7 @@ use ficha_testkit::mongo::{Guard, database};
 
 const ZONE: &str = "America/Sao_Paulo";
 
-async fn open() -> (MongoMovements, MongoMovements, Guard) {
+pub(in crate::store) async fn open() -> (MongoMovements, MongoMovements, Guard) {
     let (url, guard) = database();
     migrate(&url, ZONE).await.unwrap();
     let store = async |seed| opened(&url, ZONE, seed).await.unwrap();
