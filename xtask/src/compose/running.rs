@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use ficha_engines::{Durability, mongo, postgres};
+use ficha_engines::{Durability, mongo, postgres, redis};
 use serde_json::{Value, json};
 
 use super::project::{Project, Service};
@@ -35,8 +35,10 @@ pub(super) fn minimal(project: &Project, ficha: &Path) -> Result<()> {
 pub(super) fn whole(project: &Project, ficha: &Path) -> Result<()> {
     let postgres = postgres::obtain()?.start(Durability::Unsynced)?;
     let mongo = mongo::obtain()?.start(Durability::Unsynced)?;
+    let redis = redis::obtain()?.start()?;
     lead(project, "postgres", postgres.url())?;
     lead(project, "mongo", &format!("{}ficha?replicaSet=rs0", mongo.url()))?;
+    lead(project, "redis", redis.url())?;
     let stage = Stage::of(project, ficha)?;
     for (name, service) in project.ours().filter(|(_, service)| service.is_one_shot()) {
         let work = stage.command(name, service.command.iter().flatten());
@@ -76,7 +78,12 @@ fn keeps_nothing_in_files(project: &Project) -> Result<()> {
 fn lead(project: &Project, server: &str, url: &str) -> Result<()> {
     let secret = project.secrets.get(&format!("{server}.url")).context("no secret leads there")?;
     let said = fs::read_to_string(&secret.file).context("reading where it is")?;
-    ensure!(said.contains(&format!("@{server}/")), "{} leads elsewhere than to {server}", secret.file);
+    let there = ["/", ":"].map(|next| format!("@{server}{next}"));
+    ensure!(
+        there.iter().any(|there| said.contains(there)),
+        "{} leads elsewhere than to {server}",
+        secret.file
+    );
     let users = project
         .ours()
         .filter(|(_, service)| service.secrets.iter().any(|it| secret.file.ends_with(&it.source)));
