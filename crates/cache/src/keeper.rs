@@ -29,7 +29,7 @@ const ATTEMPT: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_millis(100);
 /// Nobody uses what he found before an outage that began so long ago and still lasts: within [`EPOCH`] the epoch has
 /// ended, unless Redis came back first; then this process came back too, within two attempts.
-const ENDED: Duration = Duration::from_millis(1000 + 100 + 2 * 500);
+const ENDED: Duration = Duration::from_millis(2500);
 
 /// How it stands with Redis.
 #[derive(Clone)]
@@ -38,8 +38,8 @@ struct State {
     link: Option<Link>,
     /// How many connections there were; each began an epoch of its own.
     count: u64,
-    /// When it went.
-    away: Instant,
+    /// When it came, or went.
+    since: Instant,
 }
 
 /// What everything in this process that uses Redis shares.
@@ -57,7 +57,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Begins, and waits for one attempt to connect.
     pub(crate) async fn start(settings: Settings, keys: Keys, world: World) -> Arc<Self> {
-        let state = watch::Sender::new(State { link: None, count: 0, away: Instant::now() });
+        let state = watch::Sender::new(State { link: None, count: 0, since: Instant::now() });
         let (doubt, wake) = (AtomicBool::new(false), Notify::new());
         let keeper = Arc::new(Self { settings, keys, scripts: Scripts::new(), world, state, doubt, wake });
         keeper.attempt(true).await;
@@ -68,7 +68,9 @@ impl Keeper {
 
     /// Whether Redis is used now.
     pub(crate) fn is_up(&self) -> bool {
-        self.state.borrow().link.is_some() && !self.doubt.load(Ordering::Relaxed)
+        let state = self.state.borrow();
+        let is_there = state.link.is_some() && state.since.elapsed() >= self.settings.grace;
+        is_there && !self.doubt.load(Ordering::Relaxed)
     }
 
     /// Runs a script that may as well not be run.
@@ -117,7 +119,7 @@ impl Keeper {
     /// lay there before this call.
     pub(crate) async fn is_back(&self) -> bool {
         let mut state = self.state.subscribe();
-        let ended = state.borrow().away + ENDED;
+        let ended = state.borrow().since + ENDED;
         timeout_at(ended, state.wait_for(|state| state.link.is_some())).await.is_ok()
     }
 
@@ -136,7 +138,7 @@ impl Keeper {
         let went = self.state.send_if_modified(|state| {
             let goes = state.count == count && state.link.is_some();
             if goes {
-                (state.link, state.away) = (None, Instant::now());
+                (state.link, state.since) = (None, Instant::now());
             }
             goes
         });
@@ -158,7 +160,7 @@ impl Keeper {
             Ok(Ok(link)) => {
                 self.doubt.store(false, Ordering::Relaxed);
                 self.state.send_modify(|state| {
-                    state.link = Some(link);
+                    (state.link, state.since) = (Some(link), Instant::now());
                     state.count += 1;
                 });
                 tracing::info!(cache = ?self.settings, "the cache is used");

@@ -28,12 +28,14 @@
 //! *Epochs.* What lies there is of an epoch, which ends when nobody kept it for a second; each process keeps it
 //! four times a second, and **begins a new one whenever it connects**. An outage of a second therefore empties the
 //! cache, whether the server was stopped, cut off, or succeeded by a replica that lacks the last it was told: a failover
-//! takes longer than that. A write that could not be told waits until Redis is back and was told, or has been away for two
-//! seconds, in which the epoch ended: that is once at the beginning of an outage.
+//! takes longer than that. A write that could not be told waits until Redis is back and was told, or has been away for
+//! two and a half seconds, in which the epoch ended: that is once at the beginning of an outage. And at its end **who
+//! connects uses nothing for three seconds**: others may still be away and write, but within that time they come back too
+//! and begin an epoch.
 //!
 //! # Bounds
 //! Where these are broken, a value that is up to a minute old may be told, never an older one:
-//! - A process that writes and is alone in not reaching Redis, while others reach it.
+//! - A process that writes and is alone in not reaching Redis, for longer than these seconds, while others reach it.
 //! - A server that goes on as a primary beside its successor, with processes on its side: let it stop taking writes
 //!   (`min-replicas-to-write`), and its epoch ends. `CLUSTER FAILOVER TAKEOVER` and its like.
 //! - Whoever writes in the store without this cache, and stores put back from a backup: empty Redis, or wait a minute.

@@ -13,6 +13,8 @@ use crate::link::Link;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// A connection to one server is made in this time.
 const CONNECT: Duration = Duration::from_millis(200);
+/// Longer than another process takes to come back to a Redis that is back: two attempts to connect, and some.
+const GRACE: Duration = Duration::from_secs(3);
 /// The parts of a cluster that are used as one each: see [`crate::keys`].
 const CLUSTER_PARTS: u8 = 16;
 
@@ -23,6 +25,8 @@ pub struct Settings {
     shown: String,
     /// After so long without an answer Redis counts as away.
     pub patience: Duration,
+    /// For so long nothing is used after connecting. What others write who are not back yet would not be told.
+    pub grace: Duration,
 }
 
 #[derive(Clone)]
@@ -55,7 +59,7 @@ impl Settings {
         }
         if scheme == "redis+unix" {
             let place = Place::One(url.into_connection_info().map_err(|_| FORM)?);
-            return Ok(Self { place, shown: url.to_owned(), patience: PATIENCE });
+            return Ok(Self { place, shown: url.to_owned(), patience: PATIENCE, grace: GRACE });
         }
         let tls = scheme.starts_with("rediss");
         let plain = if tls { "rediss" } else { "redis" };
@@ -88,7 +92,7 @@ impl Settings {
             _ => return Err(FORM),
         };
         let shown = format!("{scheme}://{}/{path}", hosts.join(","));
-        Ok(Self { place, shown, patience: PATIENCE })
+        Ok(Self { place, shown, patience: PATIENCE, grace: GRACE })
     }
 
     /// Into how many parts keys are divided that are used as one each.

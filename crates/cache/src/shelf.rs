@@ -220,6 +220,9 @@ impl Shelf {
 
     async fn look(&self, place: &Place, known: Option<&Remembered>) -> Found {
         let keeper = &self.0.keeper;
+        if !keeper.is_up() {
+            return Found::Nothing;
+        }
         let mut call = keeper.scripts.look.prepare_invoke();
         call.key(&place.epoch).key(&place.key);
         call.arg(known.map_or(&b""[..], |known| &known.stamp)).arg(&keeper.world.random::<12>()[..]);

@@ -2,6 +2,7 @@ use super::*;
 use ficha_cache::{Cache, Settings};
 use ficha_domain::{MovedClock, SeededRandom, World};
 use ficha_seal::{FileKeys, Keyring};
+use std::time::Duration;
 
 fn world(seed: u64) -> World {
     World::new(Arc::new(MovedClock::at(Timestamp::UNIX_EPOCH)), Arc::new(SeededRandom::new(seed)))
@@ -21,7 +22,8 @@ fn keyring() -> Keyring {
 async fn in_front(one: impl PeopleStore + 'static, other: impl PeopleStore + 'static) -> [CachedPeople; 2] {
     let keyring = keyring();
     let cache = async |seed| {
-        let settings = Settings::parse(&ficha_testkit::redis::url()).unwrap();
+        let mut settings = Settings::parse(&ficha_testkit::redis::url()).unwrap();
+        settings.grace = Duration::ZERO;
         Cache::open(settings, keyring.vault("cache"), world(seed)).await.shelf("people")
     };
     [CachedPeople::new(Arc::new(one), cache(1).await), CachedPeople::new(Arc::new(other), cache(2).await)]

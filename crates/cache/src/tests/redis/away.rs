@@ -1,6 +1,6 @@
 //! Redis killed, stopped, emptied, back: under load, at two processes.
 
-use super::{PATIENT, Store, number, processes, told, write};
+use super::{Store, number, processes, told, write};
 use crate::{Cache, Settings, Shelf, Written};
 use ficha_engines::{Running, redis::obtain};
 use std::{
@@ -95,9 +95,8 @@ pub(super) async fn used_again(shelves: &[Shelf; 2]) {
     }
 }
 
-async fn both(url: &str) -> [Shelf; 2] {
-    let patience = Settings::parse(url).unwrap().patience;
-    processes(url, patience).await.map(|(_, shelf)| shelf)
+pub(super) async fn both(url: &str) -> [Shelf; 2] {
+    processes(&Settings::parse(url).unwrap()).await.map(|(_, shelf)| shelf)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,8 +167,10 @@ async fn a_write_while_it_was_away_is_told_by_who_did_not_notice() {
 #[tokio::test]
 async fn while_it_is_away_nobody_waits_for_it() {
     let (server, store) = (obtain().unwrap().start().unwrap(), Store::default());
-    let [(cache, shelf)] = processes::<1>(server.url(), Duration::from_millis(50)).await;
-    told(&shelf, &store).await;
+    let [(cache, shelf)] = processes(&Settings::parse(server.url()).unwrap()).await;
+    while !cache.is_up() {
+        sleep(Duration::from_millis(20)).await;
+    }
     signal(&server, "STOP");
     while cache.is_up() {
         told(&shelf, &store).await;
@@ -195,7 +196,7 @@ async fn while_it_is_away_nobody_waits_for_it() {
 async fn a_cache_that_comes_later_is_used() {
     let mut server = obtain().unwrap().start().unwrap();
     server.kill().unwrap();
-    let [(cache, one), (_, other)] = processes::<2>(server.url(), PATIENT).await;
+    let [(cache, one), (_, other)] = processes(&Settings::parse(server.url()).unwrap()).await;
     let store = Store::default();
     assert!(!cache.is_up());
     assert_eq!(told(&one, &store).await, (0, false));
@@ -208,7 +209,7 @@ async fn a_cache_that_comes_later_is_used() {
 #[tokio::test]
 async fn a_cache_ends_with_its_last_user() {
     let server = obtain().unwrap().start().unwrap();
-    let [(cache, shelf)] = processes::<1>(server.url(), PATIENT).await;
+    let [(cache, shelf)] = processes(&Settings::parse(server.url()).unwrap()).await;
     let mut by_hand = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     let mut clients = || -> usize {
         let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut by_hand).unwrap();

@@ -1,18 +1,9 @@
 //! Other shapes than one server: the same promises.
 
-use super::{
-    away::{Load, signal, used_again},
-    processes,
-};
-use crate::{Settings, Shelf};
+use super::away::{Load, both, signal, used_again};
 use ficha_engines::redis::obtain;
 use std::time::Duration;
 use tokio::time::sleep;
-
-async fn both(url: &str) -> [Shelf; 2] {
-    let patience = Settings::parse(url).unwrap().patience;
-    processes(url, patience).await.map(|(_, shelf)| shelf)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_successor_of_a_server_that_is_killed_is_used() {

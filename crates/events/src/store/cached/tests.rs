@@ -6,6 +6,7 @@ mod mongo {
         use ficha_cache::{Cache, Settings};
         use ficha_seal::{FileKeys, Keyring};
         use ficha_testkit::mongo::Guard;
+        use std::time::Duration;
 
         /// Keys that no other test has, whichever process it is in.
         fn keyring() -> Keyring {
@@ -19,7 +20,8 @@ mod mongo {
         async fn open() -> (CachedMovements, CachedMovements, Guard) {
             let ((one, other, guard), keyring) = (crate::store::mongo::tests::open().await, keyring());
             let in_front = async |store, seed| {
-                let settings = Settings::parse(&ficha_testkit::redis::url()).unwrap();
+                let mut settings = Settings::parse(&ficha_testkit::redis::url()).unwrap();
+                settings.grace = Duration::ZERO;
                 let cache = Cache::open(settings, keyring.vault("cache"), world_of(seed).0).await;
                 CachedMovements::new(store, cache.shelf("events"))
             };
