@@ -33,8 +33,9 @@ pub(super) fn minimal(project: &Project, ficha: &Path) -> Result<()> {
 
 /// A process for each role, on servers of the tests.
 pub(super) fn whole(project: &Project, ficha: &Path) -> Result<()> {
-    let postgres = postgres::obtain()?.start(Durability::Unsynced)?;
-    let mongo = mongo::obtain()?.start(Durability::Unsynced)?;
+    // As in production: `doctor` finds fault with any other.
+    let postgres = postgres::obtain()?.start(Durability::Synced)?;
+    let mongo = mongo::obtain()?.start(Durability::Synced)?;
     let redis = redis::obtain()?.start()?;
     lead(project, "postgres", postgres.url())?;
     lead(project, "mongo", &format!("{}ficha?replicaSet=rs0", mongo.url()))?;
