@@ -5,15 +5,15 @@ mod events;
 
 use crate::{
     import::{counts, stripped},
-    server::{CPF, Server, command, folder},
+    server::{CPF, Server, command, folder, signal},
 };
-use ficha_engines::{Durability, Running};
+use ficha_engines::Durability;
 use serde_json::Value;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    process::{Command, Output},
+    process::Output,
     sync::Arc,
     time::Duration,
 };
@@ -136,11 +136,6 @@ async fn is_back(server: &Server, token: &str, base: &str) {
     }
 }
 
-fn signal(engine: &Running, signal: &str) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", engine.id())]).status();
-    assert!(sent.unwrap().success());
-}
-
 #[tokio::test]
 async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     let mut engine = ficha_engines::mongo::obtain().unwrap().start(Durability::Synced).unwrap();
@@ -150,7 +145,7 @@ async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     server.fill(&token).await;
     assert_eq!(section(&server, &token, "score").await.0["status"], "fresh");
 
-    signal(&engine, "STOP");
+    signal(engine.id(), "STOP");
     for _ in 0..4 {
         let (score, took) = section(&server, &token, "score").await;
         assert_eq!(score["status"], "unavailable", "{score}");
@@ -158,7 +153,7 @@ async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     }
     let alone = server.get(&token, &format!("/score/{CPF}")).await;
     assert_eq!((alone.status.as_u16(), alone.code().as_str()), (503, "base_unavailable"), "{}", alone.text);
-    signal(&engine, "CONT");
+    signal(engine.id(), "CONT");
     is_back(&server, &token, "score").await;
 
     engine.kill().unwrap();

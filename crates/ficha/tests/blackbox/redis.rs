@@ -1,10 +1,10 @@
 //! Two processes that share bases B and C, and a cache in front of them: it makes them faster and changes nothing else.
 
 mod mongo {
-    use crate::server::{CPF, Server, command, folder};
-    use ficha_engines::{Running, redis::obtain};
+    use crate::server::{CPF, Server, command, folder, signal};
+    use ficha_engines::redis::obtain;
     use serde_json::{Value, json};
-    use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, process::Command, time::Duration};
+    use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, time::Duration};
     use tokio::time::{Instant, sleep};
 
     /// Two processes with the same keys, and a client of each.
@@ -90,11 +90,6 @@ mod mongo {
         }
     }
 
-    fn signal(engine: &Running, signal: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", engine.id())]).status();
-        assert!(sent.unwrap().success());
-    }
-
     #[tokio::test]
     async fn what_is_written_at_one_process_is_told_at_the_other_whatever_becomes_of_the_cache() {
         let mut cache = obtain().unwrap().start().unwrap();
@@ -113,7 +108,7 @@ mod mongo {
             two.figure(1, "cache_score_redis").await > 0 && two.figure(1, "cache_events_redis").await > 0
         );
 
-        signal(&cache, "STOP");
+        signal(cache.id(), "STOP");
         for value in 10..14 {
             two.write(value as usize % 2, value).await;
         }
@@ -122,7 +117,7 @@ mod mongo {
             assert_eq!(ready.status, 200, "{}", ready.text);
         }
         assert_eq!(two.figure(0, "cache_up").await, 0);
-        signal(&cache, "CONT");
+        signal(cache.id(), "CONT");
         two.write(0, 14).await;
         two.is_used().await;
 

@@ -323,6 +323,12 @@ impl Line {
     }
 }
 
+/// Sends a process a signal.
+pub fn signal(id: u32, signal: &str) {
+    let kill = format!("kill -{signal} {id}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
 /// Which process serves a path, of one for each role.
 fn process_of(path: &str) -> usize {
     let role = match path.split(['/', '?']).nth(1).unwrap_or_default() {
@@ -374,15 +380,13 @@ impl Process {
         Starting(child.unwrap())
     }
 
-    /// Sends it a signal.
-    pub fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to stop, and gives its log.
     fn stop(&mut self) -> String {
-        self.signal("TERM");
+        signal(self.id(), "TERM");
         assert!(self.child.wait().unwrap().success(), "{}", self.log.lock().unwrap());
         self.log.lock().unwrap().clone()
     }

@@ -1,7 +1,8 @@
-//! A process for each role, whose record is kept behind a way that can be closed.
+//! A process for each role, whose record is kept behind a way that can be closed, and bases B and C behind a cache.
 
 use super::load::Told;
 use crate::server::{CPF, Line, Server};
+use ficha_engines::{Running, redis};
 use ficha_testkit::{mongo, postgres, proxy::Proxy};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ pub type People = Vec<String>;
 pub struct Place {
     pub server: Server,
     pub evidence: Proxy,
+    pub redis: Running,
     client: (String, String),
     stores: String,
     record: String,
@@ -31,6 +33,7 @@ impl Place {
         let ((stores, first), (record, second)) = (postgres::database().await, postgres::database().await);
         let (bases, third) = mongo::database();
         let evidence = Proxy::before(&record, 1).await;
+        let redis = redis::obtain().unwrap().start().unwrap();
         let server = Server::split(&[
             ("FICHA_DEBTS__URL", &stores),
             ("FICHA_DOSSIER__URL", &stores),
@@ -38,10 +41,11 @@ impl Place {
             ("FICHA_SCORE__URL", &bases),
             ("FICHA_EVENTS__URL", &bases),
             ("FICHA_EVIDENCE__URL", &evidence.url),
+            ("FICHA_CACHE__URL", redis.url()),
         ]);
         let client = server.client("read write", &["--purpose", "credit_granting", "--rate", "none"]);
         let guards = ([first, second], third);
-        Self { server, evidence, client, stores, record, asked: 0, _guards: guards }
+        Self { server, evidence, redis, client, stores, record, asked: 0, _guards: guards }
     }
 
     /// People in all bases.

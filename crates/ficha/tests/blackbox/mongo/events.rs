@@ -1,9 +1,9 @@
 //! Base C there.
 
-use super::{Shared, is_back, said, section, signal};
+use super::{Shared, is_back, said, section};
 use crate::{
     import::{counts, stripped},
-    server::{CPF, Server, command, folder},
+    server::{CPF, Server, command, folder, signal},
 };
 use ficha_engines::Durability;
 use serde_json::Value;
@@ -62,7 +62,7 @@ async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     let path = format!("/evento/{CPF}");
     assert_eq!(section(&server, &token, "events").await.0["status"], "fresh");
 
-    signal(&engine, "STOP");
+    signal(engine.id(), "STOP");
     for _ in 0..4 {
         let (events, took) = section(&server, &token, "events").await;
         assert_eq!(events["status"], "unavailable", "{events}");
@@ -70,7 +70,7 @@ async fn a_dossier_says_that_the_base_is_away_and_finds_it_again() {
     }
     let alone = server.get(&token, &path).await;
     assert_eq!((alone.status.as_u16(), alone.code().as_str()), (503, "base_unavailable"), "{}", alone.text);
-    signal(&engine, "CONT");
+    signal(engine.id(), "CONT");
     is_back(&server, &token, "events").await;
     assert_eq!(server.get(&token, &path).await.json()["movements"][0]["value"], 87.5);
 
