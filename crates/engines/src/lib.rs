@@ -11,7 +11,8 @@
 //! and its data removed. It listens on the loopback only, but asks nobody there for a password.
 //!
 //! # To add an engine
-//! One module beside [`postgres`], [`mongo`] and [`redis`], with `URL` (the variable in which tests find its address), `obtain`
+//! One module beside [`postgres`], [`mongo`], [`redis`] and [`opensearch`], with `URL` (the variable in which tests find
+//! its address), `obtain`
 //! and `start`: a folder to run in, a command, and what tells that it is ready. Finding and installing differ from
 //! engine to engine, so there is no trait; what they share are `archive`, `cache`, `user`, `folder` and `leash`. Then one
 //! line in `ENGINES`, in `xtask/src/engines/mod.rs`. Tests that need it are in modules of the engine's name, by which
@@ -24,6 +25,7 @@ mod folder;
 mod leash;
 mod maven;
 pub mod mongo;
+pub mod opensearch;
 pub mod postgres;
 mod program;
 pub mod redis;

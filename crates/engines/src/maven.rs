@@ -36,24 +36,32 @@ impl Jar {
     }
 
     fn fetch(&self, into: &Path) -> Result<PathBuf> {
-        let fetched = must(&mut self.maven(into)).or_else(|error| {
-            // Java's home is that of the system's list of users, which is no folder for users like nobody.
-            if !error.to_string().contains("create local repository") {
-                return Err(error);
-            }
-            must(self.maven(into).arg(format!("-Dmaven.repo.local={}", into.join("repository").display())))
-        });
-        fetched.context("Maven is needed (Debian: `apt-get install maven`)")?;
+        let artifact = format!("-Dartifact={}", self.coordinates);
+        let output = format!("-DoutputDirectory={}", into.display());
+        run(into, &["dependency:copy", &artifact, &output])?;
         let name = self.coordinates.split(':').skip(1).collect::<Vec<_>>().join("-");
         Ok(into.join(name).with_added_extension("jar"))
     }
+}
 
-    fn maven(&self, into: &Path) -> Command {
+/// Fetches what the `pom.xml` in this folder names, to where it says.
+pub(crate) fn copy_dependencies(folder: &Path) -> Result<()> {
+    run(folder, &["dependency:copy-dependencies"])
+}
+
+fn run(folder: &Path, goal: &[&str]) -> Result<()> {
+    let maven = || {
         let mut maven = Command::new("mvn");
         // Without `-U` Maven remembers for a day that something was not there.
-        maven.args(["--batch-mode", "--quiet", "-U", "dependency:copy"]).current_dir(into);
-        maven.arg(format!("-Dartifact={}", self.coordinates));
-        maven.arg(format!("-DoutputDirectory={}", into.display()));
+        maven.args(["--batch-mode", "--quiet", "-U"]).args(goal).current_dir(folder);
         maven
-    }
+    };
+    let done = must(&mut maven()).or_else(|error| {
+        // Java's home is that of the system's list of users, which is no folder for users like nobody.
+        if !error.to_string().contains("create local repository") {
+            return Err(error);
+        }
+        must(maven().arg(format!("-Dmaven.repo.local={}", folder.join("repository").display())))
+    });
+    done.map(drop).context("Maven is needed (Debian: `apt-get install maven`)")
 }

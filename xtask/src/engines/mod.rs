@@ -5,9 +5,10 @@ mod kept;
 
 use std::env;
 use std::process::{Command, ExitCode};
+use std::thread;
 
-use anyhow::{Context, Result};
-use ficha_engines::{Durability, Running, mongo, postgres, redis};
+use anyhow::{Context, Result, anyhow};
+use ficha_engines::{Durability, Running, mongo, opensearch, postgres, redis};
 
 /// What follows `engines`.
 #[derive(clap::Args)]
@@ -49,7 +50,7 @@ struct Kind {
 }
 
 /// All, in the order of the report.
-const ENGINES: [Kind; 3] = [
+const ENGINES: [Kind; 4] = [
     Kind {
         name: "PostgreSQL",
         module: "postgres",
@@ -63,6 +64,12 @@ const ENGINES: [Kind; 3] = [
         start: || mongo::obtain()?.start(Durability::Unsynced),
     },
     Kind { name: "Redis", module: "redis", variable: redis::URL, start: || redis::obtain()?.start() },
+    Kind {
+        name: "OpenSearch",
+        module: "opensearch",
+        variable: opensearch::URL,
+        start: || opensearch::obtain()?.start(),
+    },
 ];
 
 /// What became of each engine.
@@ -83,7 +90,13 @@ enum Had {
 impl Engines {
     /// Those of the environment, the others started. One that cannot be had is an error if all are needed.
     pub(crate) fn for_tests(needed: bool) -> Result<Self> {
-        Ok(Self(ENGINES.iter().map(|kind| Engine::find(kind, needed)).collect::<Result<_>>()?))
+        // At once: each takes its time, and mostly waits.
+        thread::scope(|scope| {
+            let finds: Vec<_> =
+                ENGINES.iter().map(|kind| scope.spawn(move || Engine::find(kind, needed))).collect();
+            let found = finds.into_iter().map(|find| find.join().map_err(|_| anyhow!("a panic"))?);
+            Ok(Self(found.collect::<Result<_>>()?))
+        })
     }
 
     /// Tells a run of `cargo test` where they are, and to leave out what needs a missing one.
@@ -137,8 +150,6 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::anyhow;
-
     use super::*;
 
     const MISSING: Kind = Kind {
@@ -180,6 +191,7 @@ mod tests {
             ("postgres", "FICHA_TEST_POSTGRES_URL"),
             ("mongo", "FICHA_TEST_MONGODB_URL"),
             ("redis", "FICHA_TEST_REDIS_URL"),
+            ("opensearch", "FICHA_TEST_OPENSEARCH_URL"),
         ];
         assert_eq!(engines, expected);
     }
