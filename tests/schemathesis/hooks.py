@@ -103,7 +103,7 @@ def before_call(context, case, kwargs):
         for thing in things(case.body):
             exact(thing)
             whole(thing, "id")
-    if operation == ("GET", "/evento/movtofinanceiro/{cpf}"):
+    if operation in (("GET", "/evento/movtofinanceiro/{cpf}"), ("GET", "/evento/totais/{cpf}")):
         query = case.query or {}
         # A cursor is what the page before gave, and no other text of its form.
         drop(query, "after", lambda text: re.fullmatch("[0-9A-Za-z_-]{27}", text))

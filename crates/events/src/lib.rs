@@ -1,8 +1,9 @@
 //! Base C: what happened lately. The fastest of the three, and still bank-secret data.
 //!
 //! Rooms: `api` (routes) · [`Events`] (the service) · [`Feed`] (the base as it is filled) · [`MovementStore`] (what an
-//! engine promises, with the suite that checks it) · `store/sqlite` · `store/mongo`, which several processes share, with [`CachedMovements`]
-//! in front. Which engine it is, whoever opens the base says.
+//! engine promises, with the suite that checks it) · `store/sqlite` · `store/mongo`, which several processes share, with
+//! [`CachedMovements`] in front and the [`Index`] in OpenSearch beside it, where they are set. Which engine it is, whoever
+//! opens the base says.
 //!
 //! `GET /evento/{cpf}` and the dossier's section are one point read: every write leaves a **hot record** behind, the
 //! ready JSON of the person. Only the latest consultation is put in at the moment of answering, because it comes from
@@ -14,7 +15,8 @@
 //! version when it opens a file, by `ficha migrate` on a server, beside which nobody serves the base meanwhile.
 //!
 //! # To add a filter
-//! A field of `api::query::MovementQuery` and of [`Selection`]; each store honours it; a promise in `store::suite`.
+//! A field of `api::query::MovementQuery` and of [`Selection`]; each store honours it, and so does `store/mongo/index`
+//! (`ask`; for a new field of its documents `document`, with its `LAYOUT`); a promise in `store::suite`.
 //!
 //! # To add an engine
 //! A module below `store`, an `impl MovementStore`, and one line `contract_suite!` in its tests. What a store keeps as
@@ -35,8 +37,8 @@ pub use feed::Feed;
 pub use movement::{Movement, check, derived_id};
 pub use service::{Consultations, Events, Record};
 pub use store::{
-    CachedMovements, Change, LastPurchase, MongoMovements, MovementStore, Position, Selection,
-    SqliteMovements, Write, WriteRefused,
+    CachedMovements, Change, Index, IndexError, IndexFigures, LastPurchase, MongoMovements, MovementStore,
+    Naming, Pace, Position, Selection, SqliteMovements, Write, WriteRefused,
 };
 pub use zone::{UnknownZone, Zone};
 

@@ -1,8 +1,8 @@
 //! The service: what base C knows, as ready JSON.
 
 use crate::{
-    Change, Movement, MovementStore, Position, Selection, Write, Zone, feed,
-    shape::{Consulted, MovementPage, Transaction},
+    Change, Index, Movement, MovementStore, Selection, Write, Zone, feed,
+    shape::{Consulted, Transaction},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,9 +15,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::{io::Write as _, sync::Arc, time::Duration};
 
+mod searching;
+
 /// Base C.
 pub struct Events {
     store: Arc<dyn MovementStore>,
+    index: Option<Arc<Index>>,
     evidence: Arc<dyn Evidence>,
     world: World,
     zone: Zone,
@@ -55,7 +58,7 @@ const CONSULTATIONS: usize = 100;
 impl Events {
     /// A base on this store, whose hot records are of the same zone.
     pub fn new(store: Arc<dyn MovementStore>, evidence: Arc<dyn Evidence>, world: World, zone: Zone) -> Self {
-        Self { store, evidence, world, zone }
+        Self { store, index: None, evidence, world, zone }
     }
 
     /// Where its days begin.
@@ -117,33 +120,6 @@ impl Events {
     pub async fn last_purchases(&self, cpf: Cpf) -> Result<Option<Bytes>, StoreError> {
         let known = self.store.last_purchase(cpf).await?;
         Ok(known.map(|known| format!("[{}]", known.json.unwrap_or_default()).into()))
-    }
-
-    /// A page of `GET /evento/movtofinanceiro/{cpf}`. `None` where nobody of that CPF is known.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn page(
-        &self,
-        cpf: Cpf,
-        selection: Selection,
-        limit: usize,
-        as_of: Timestamp,
-    ) -> Result<Option<Bytes>, Problem> {
-        // One more than asked for tells whether there is a next page.
-        let selection = Selection { limit: Some(limit + 1), ..selection };
-        let Some(mut found) = self.store.list(cpf, selection).await? else { return Ok(None) };
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().filter(|_| more);
-        let page = MovementPage {
-            cpf,
-            items: found.iter().map(|movement| Transaction::of(movement, &self.zone)).collect(),
-            next: last.map(|last| Position::from(last).to_cursor()),
-            source: Source::Own.as_str(),
-            as_of,
-        };
-        json(&page).map(Some)
     }
 
     /// `GET /financial-transactions/{cpf}`: an array of all. `None` where nobody of that CPF is known.

@@ -105,13 +105,74 @@ pub(crate) struct MonthlyTotal {
     pub(crate) count: u64,
 }
 
+/// Who looked through the movements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SearchedBy)]
+pub(crate) struct Searched {
+    /// `index`: the search engine, whose position `as_of` is then. `store`: the base itself, where there is no search
+    /// engine or it does not answer.
+    #[schema(example = "index")]
+    pub(crate) by: &'static str,
+    /// What was left out of it. `stemming`: words were found as they are written, but for case and accents; the index
+    /// finds other forms of them too (`cartões` and `cartão`).
+    #[schema(value_type = Vec<String>, example = json!([]))]
+    pub(crate) reduced: &'static [&'static str],
+}
+
+impl Searched {
+    pub(crate) const BY_INDEX: Self = Self { by: "index", reduced: &[] };
+
+    /// By the store: less, where there were words to look for.
+    pub(crate) fn by_store(words: &[String]) -> Self {
+        Self { by: "store", reduced: if words.is_empty() { &[] } else { &["stemming"] } }
+    }
+}
+
+/// What the selected movements of a calendar month and a type come to.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MovementTotal)]
+pub(crate) struct Total {
+    /// Year and month, in the base's zone.
+    #[schema(value_type = String, example = "2026-10")]
+    pub(crate) month: Month,
+    /// `Credit`, `Debit`, or empty where old rows do not say.
+    #[schema(value_type = String, example = "Debit")]
+    #[serde(rename = "type")]
+    pub(crate) kind: MovementKind,
+    /// Reais: their sum.
+    #[schema(value_type = String, example = "1530.07")]
+    pub(crate) value: Money,
+    /// How many there are.
+    #[schema(example = 17)]
+    pub(crate) count: u64,
+}
+
+/// What a person's movements come to.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MovementTotals {
+    /// Whose: eleven digits.
+    #[schema(value_type = String, example = "52998224725")]
+    pub(crate) cpf: Cpf,
+    /// By month, the latest first, and type: the 1000 latest.
+    pub(crate) totals: Vec<Total>,
+    /// Where it was read: `own`, `direct`, `replica` or `cache`.
+    #[schema(example = "own")]
+    pub(crate) source: &'static str,
+    /// Up to when this is known to be current: the position of the index, where it answered.
+    #[schema(value_type = String, format = DateTime, example = "2026-11-22T12:00:00Z")]
+    pub(crate) as_of: Timestamp,
+    /// Who added up.
+    pub(crate) search: Searched,
+}
+
 /// A page of movements, the latest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MovementPage<'a> {
     /// Whose: eleven digits.
     #[schema(value_type = String, example = "52998224725")]
     pub(crate) cpf: Cpf,
-    /// The movements, by date and then id, descending.
+    /// The movements, by date and then id, descending. There may be fewer than `limit` before the last page, where some
+    /// were removed since the index found them.
     pub(crate) items: Vec<Transaction<'a>>,
     /// Cursor of the next page, to be sent as `after` with the same filters; null on the last page.
     #[schema(value_type = Option<String>)]
@@ -119,9 +180,12 @@ pub(crate) struct MovementPage<'a> {
     /// Where it was read: `own`, `direct`, `replica` or `cache`.
     #[schema(example = "own")]
     pub(crate) source: &'static str,
-    /// Up to when this is known to be current.
+    /// Up to when this is known to be current: the position of the index, where that looked for the words.
     #[schema(value_type = String, format = DateTime, example = "2026-11-22T12:00:00Z")]
     pub(crate) as_of: Timestamp,
+    /// Who looked for the words of `q`; left out where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<Searched>,
 }
 
 /// Somebody asked about the person.

@@ -81,6 +81,14 @@ pub(crate) struct Month {
     month: i8,
 }
 
+impl Month {
+    /// As it is written.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        Some(Self { year: year.parse().ok()?, month: month.parse().ok()? })
+    }
+}
+
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.year, self.month)

@@ -42,6 +42,9 @@ pub enum Command {
     Key(Key),
     /// Print the public key by which other processes know this one.
     PeerKey,
+    /// The index of base C's movements, where there is one (`search.url`).
+    #[command(subcommand)]
+    Search(Search),
     /// Bring the files of the data folder, and the stores that several processes share, up to this version.
     Migrate,
     /// What processes recorded and have not moved to the store yet.
@@ -259,6 +262,13 @@ pub enum Spool {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Search {
+    /// Make it anew from the store, beside the one that is asked meanwhile; after a restore of either, and when it is to
+    /// be cut otherwise.
+    Rebuild,
 }
 
 fn cpf(text: &str) -> Result<Cpf, String> {

@@ -5,6 +5,7 @@ use crate::{
     front::CachePlace,
     peers::Peers,
     roles::{self, Roles},
+    search::SearchIndex,
     tls::Tls,
 };
 use anyhow::{Context, Result, bail};
@@ -39,6 +40,7 @@ pub struct Config {
     pub evidence: Evidence,
     pub stores: Stores,
     pub cache: CachePlace,
+    pub search: SearchIndex,
     pub spool: Spool,
     pub peers: Peers,
     pub tls: Tls,
@@ -158,6 +160,11 @@ impl Config {
         self.tls.files()?;
         self.peers.check()?;
         self.cache.settings()?;
+        if self.search.settings()?.is_some() && !self.is_shared("events") {
+            bail!(
+                "search.url takes what is on a MongoDB (events.url): base C in a file is searched without it"
+            );
+        }
         STORES.into_iter().try_for_each(|store| self.engine(store).map(drop))
     }
 
@@ -235,6 +242,7 @@ impl Config {
         (self.dossier.url, self.dossier.url_file) = Default::default();
         (self.identity.url, self.identity.url_file) = Default::default();
         (self.evidence.url, self.evidence.url_file) = Default::default();
+        (self.search.url, self.search.url_file) = Default::default();
         self
     }
 
@@ -353,6 +361,11 @@ mod tests {
             ("[events]\nzone = 'Brasília'", "events.zone: `Brasília` is not a time zone"),
             ("[events]\nurl = 'postgres://host/ficha'", "events is not kept on PostgreSQL"),
             ("roles = ['debt']", "debts, score"),
+            ("[search]\nurl = 'https://h:9200'", "search.url takes what is on a MongoDB"),
+            ("[search]\nurl = 'https://ana:secret@h:9200/x'", "search.url cannot be used: takes https://"),
+            ("[search]\nurl = 'https://h'\nca = '/none'", "search.ca: /none"),
+            ("[search]\nurl = 'https://h'\nname = 'Ficha_1'", "search.name"),
+            ("[search]\nurl = 'https://h'\nshards = 0", "search.shards"),
             ("[peers]\nlisten = 'here'", "peers.listen"),
             ("[peers]\nscore.keys = 'ed25519:x'", "peers.score.keys"),
             ("[peers]\nscore.key = ''", "key"),

@@ -21,6 +21,7 @@ mod local;
 mod peers;
 mod progress;
 mod roles;
+mod search;
 mod stores;
 mod tls;
 mod wiring;
@@ -28,8 +29,8 @@ mod world;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Cli, Command, Key, Spool};
-use commands::{client, demo, doctor, dossier, generate, import, openapi, ready, serve, spool};
+use cli::{Cli, Command, Key, Search, Spool};
+use commands::{client, demo, doctor, dossier, generate, import, index, openapi, ready, serve, spool};
 use config::Config;
 use std::{process::ExitCode, time::Duration};
 use tokio::time::timeout;
@@ -86,6 +87,7 @@ async fn run(command: Command, config: Config) -> Result<bool> {
         Command::PeerKey => println!("{}", peers::key(&folder::Folder::open(&config.dir)?)?.public()),
         Command::Key(Key::Rotate) => client::rotate(&config, &world).await?,
         Command::Key(Key::New { file }) => client::new_root_key(&file, &world)?,
+        Command::Search(Search::Rebuild) => index::rebuild(&config, &world).await?,
         Command::Migrate => migrate(&config, &world).await?,
         Command::Spool(Spool::Ship { folder }) => spool::ship(folder, &config, &world).await?,
         Command::Doctor => return doctor::run(&config, &world).await,

@@ -4,7 +4,7 @@ use crate::{config::Config, engine::Engine, front::Front};
 use anyhow::{Context, Error, Result, anyhow};
 use ficha_domain::World;
 use ficha_dossier::{DossierStore, PostgresDossiers, SqliteDossiers};
-use ficha_events::{CachedMovements, MongoMovements, MovementStore, SqliteMovements};
+use ficha_events::{CachedMovements, Index, MongoMovements, MovementStore, SqliteMovements};
 use ficha_evidence::{ConsultationStore, PostgresStore, SqliteStore};
 use ficha_identity::{IdentityStore, PostgresIdentity, SqliteIdentity};
 use ficha_people::{CachedPeople, MongoPeople, PeopleStore, PostgresPeople, SqlitePeople};
@@ -35,23 +35,26 @@ pub async fn score(
     })
 }
 
-/// The movements of base C, likewise.
+/// The movements of base C, likewise, and their index where there is one.
 pub async fn movements(
     config: &Config,
     dir: &Path,
     keyring: &Keyring,
     world: &World,
     front: Option<&Front>,
-) -> Result<Arc<dyn MovementStore>> {
+) -> Result<(Arc<dyn MovementStore>, Option<Arc<Index>>)> {
     let (zone, blinding, engine) = (config.zone()?, keyring.secret("events"), config.engine("events")?);
     Ok(match &engine {
-        Engine::Sqlite => Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?),
+        Engine::Sqlite => {
+            (Arc::new(SqliteMovements::open(&file(dir, "events"), zone, blinding).await?), None)
+        }
         Engine::Mongo(at) => {
             let store = MongoMovements::open(at, zone, blinding, world.clone()).await;
-            let store = told("events", &engine, store)?;
+            let store = Arc::new(told("events", &engine, store)?);
+            let index = config.search.index(store.clone(), keyring, world)?;
             match front {
-                Some(front) => Arc::new(CachedMovements::new(store, front.events.clone())),
-                None => Arc::new(store),
+                Some(front) => (Arc::new(CachedMovements::new(store, front.events.clone())), index),
+                None => (store, index),
             }
         }
         Engine::Postgres(_) => return Err(not_there("events")),

@@ -82,7 +82,9 @@ impl App {
             Some(evidence) => evidence.clone(),
             None => Arc::new(Unrecorded),
         };
-        let metrics = figures::of(evidence.as_ref(), peers.as_ref().and_then(|peers| peers.issuer.as_ref()));
+        let issuer = peers.as_ref().and_then(|peers| peers.issuer.as_ref());
+        let index = events.as_ref().and_then(|events| events.index());
+        let metrics = figures::of(evidence.as_ref(), issuer, index, world);
         if let Some(front) = front {
             front.tell(&metrics);
         }
@@ -287,7 +289,9 @@ async fn open_recorded(
     let movements = stores::movements(config, dir, keyring, world, front);
     let movements = when(config.roles.has(Role::Events), movements).await?;
     let zone = config.zone()?;
-    let events = movements.map(|store| Arc::new(Events::new(store, evidence.clone(), world.clone(), zone)));
+    let events = movements.map(|(store, index)| {
+        Arc::new(Events::new(store, evidence.clone(), world.clone(), zone).with_index(index))
+    });
     if events.is_some() && config.sees_only_itself() {
         tracing::warn!("evidence.url is not set: base C shows the consultations of this process only");
     }
@@ -338,7 +342,7 @@ pub async fn open_feed(
     world: &World,
     front: Option<&Front>,
 ) -> Result<Feed> {
-    Ok(Feed::new(stores::movements(config, dir, keyring, world, front).await?, world.clone()))
+    Ok(Feed::new(stores::movements(config, dir, keyring, world, front).await?.0, world.clone()))
 }
 
 /// The issuer, also for commands that work beside the server.

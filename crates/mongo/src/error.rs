@@ -29,6 +29,9 @@ pub enum Error {
     /// The commit was sent and not answered: it happened or it did not.
     #[error("mongodb: the commit was not answered; whether it happened is not known")]
     Unknown,
+    /// Of what changed since, the server remembers no more than a part.
+    #[error("mongodb: what changed since is not known any more")]
+    Lost,
     /// The collections are not there, or older than this version.
     #[error("the collections {0}_… are not of this version; run `ficha migrate`")]
     NotMigrated(String),

@@ -4,7 +4,8 @@
 //! # To add a store
 //! A list of [`Step`]s (commands, in order, never changed once they have landed; collections named plainly, they land
 //! with the role's name in front), [`Mongo::open`], and methods that use [`Mongo::collection`]s: inside [`Mongo::ask`]
-//! for what is one command, [`Mongo::walk`] for long reads, [`Mongo::transaction`] for the rest.
+//! for what is one command, [`Mongo::walk`] for long reads, [`Mongo::transaction`] for the rest. What follows a store
+//! listens to its [`Changes`], one process at a time under a [`Lease`].
 //!
 //! # Promises
 //! - What a write has answered lies in the journal of a majority, and survives any one member's end.
@@ -20,6 +21,7 @@
 //! Rules for commands: two transactions that must not both happen write one document; no clock of the server's (`$$NOW`,
 //! TTL indexes), time is an argument; what a transaction reads and does not write may be another's next moment.
 
+mod changes;
 mod error;
 mod gate;
 mod idempotency;
@@ -30,8 +32,10 @@ mod store;
 mod transaction;
 mod url;
 
+pub use changes::{Change, Changes, Since};
 pub use error::{Error, Stop};
 pub use idempotency::{Idempotency, Remembered, idempotency_collection};
+pub use lock::Lease;
 pub use migrate::{Step, index, key_collection, schema, unique};
 pub use mongodb;
 pub use server::Server;

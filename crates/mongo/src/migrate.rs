@@ -77,7 +77,7 @@ const CHECK_KEYS: Duration = Duration::from_secs(10);
 const COMPARE: Duration = Duration::from_secs(10);
 const NAMESPACE_EXISTS: i32 = 48;
 /// Where steps are noted, by number; other documents may lie beside them.
-const META: &str = "meta";
+pub(crate) const META: &str = "meta";
 
 /// A step as the store remembers it.
 struct Applied {

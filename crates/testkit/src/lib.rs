@@ -23,6 +23,7 @@ pub mod authority;
 mod client;
 mod evidence;
 pub mod mongo;
+pub mod opensearch;
 pub mod postgres;
 pub mod proxy;
 pub mod redis;

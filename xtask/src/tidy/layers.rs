@@ -6,7 +6,7 @@ use super::Finding;
 use super::project::{Manifest, Project, room};
 
 /// What a room's `[dependencies]` may name of ours. `ficha`, the binary, wires everything and is not listed.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("seal", &["domain"]),
@@ -14,11 +14,12 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("postgres", &[]),
     ("mongo", &[]),
     ("cache", &["domain", "seal"]),
+    ("search", &[]),
     ("people", &["cache", "contract", "domain", "mongo", "postgres", "seal", "sqlite"]),
     ("http", &["contract", "domain"]),
     ("debts", &["contract", "domain", "http", "people"]),
     ("score", &["contract", "domain", "http", "people"]),
-    ("events", &["cache", "contract", "domain", "http", "mongo", "sqlite"]),
+    ("events", &["cache", "contract", "domain", "http", "mongo", "search", "sqlite"]),
     ("evidence", &["contract", "domain", "postgres", "seal", "sqlite"]),
     ("identity", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),
     ("dossier", &["contract", "domain", "http", "postgres", "seal", "sqlite"]),

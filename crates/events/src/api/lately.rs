@@ -1,9 +1,9 @@
 //! `/evento/…`: what happened lately.
 
-use super::query::MovementQuery;
+use super::query::{MovementQuery, TotalsQuery};
 use crate::{
     Events,
-    shape::{MonthlyTotal, MovementPage, Purchase, Transaction},
+    shape::{MonthlyTotal, MovementPage, MovementTotals, Purchase, Transaction},
 };
 use axum::{extract::State, response::Response};
 use ficha_contract::BaseName;
@@ -94,6 +94,27 @@ pub(crate) async fn list_movements(
     let (selection, limit) = query.selection(events.zone())?;
     let page = events.page(cpf, selection, limit, reader.at).await?;
     reader.answer(cpf, BaseName::Events, page.map(plain)).await
+}
+
+/// What the movements of a person come to by month and type, filtered.
+#[utoipa::path(
+    get, path = "/evento/totais/{cpf}", tag = "events", params(PathCpf, TotalsQuery),
+    responses(
+        (status = 200, description = "The totals, none where nothing is selected", body = MovementTotals),
+        (status = 404, description = "Nobody of that CPF has movements", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ),
+    security(("oauth2" = ["events:read"]))
+)]
+pub(crate) async fn total_movements(
+    reader: Reader<scope::EventsRead>,
+    PathCpf(cpf): PathCpf,
+    QueryParams(query): QueryParams<TotalsQuery>,
+    State(events): State<Arc<Events>>,
+) -> Result<Response, Refused> {
+    let (selection, _) = MovementQuery::from(query).selection(events.zone())?;
+    let totals = events.totals(cpf, selection, reader.at).await?;
+    reader.answer(cpf, BaseName::Events, totals.map(plain)).await
 }
 
 /// The latest purchase by credit card, by its date.

@@ -23,6 +23,7 @@ pub fn routes(service: Arc<Events>, shell: Shell) -> OpenApiRouter {
     OpenApiRouter::default()
         .routes(routes!(lately::find_events))
         .routes(routes!(lately::list_movements))
+        .routes(routes!(lately::total_movements))
         .routes(routes!(lately::find_last_purchase))
         .routes(routes!(transactions::add_transaction, transactions::replace_transaction))
         .routes(routes!(transactions::list_transactions, transactions::remove_transaction))

@@ -49,6 +49,41 @@ pub(crate) struct MovementQuery {
     after: Option<Cursor>,
 }
 
+/// What may stand after `?` where nothing is listed: the same, without pages.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TotalsQuery {
+    /// Not before: an instant (RFC 3339), or a day, which begins at midnight of the base's zone.
+    #[param(schema_with = moment, required = false)]
+    from: Option<Moment>,
+    /// Before this instant (RFC 3339), or not after this day, which ends at midnight of the base's zone.
+    #[param(schema_with = moment, required = false)]
+    to: Option<Moment>,
+    /// `Credit` or `Debit`; empty for old rows that do not say.
+    #[param(value_type = Option<String>, pattern = "^(Credit|Debit)?$", example = "Debit")]
+    #[serde(rename = "type")]
+    kind: Option<MovementKind>,
+    /// `CreditCard`, `DebitCard`, `PaymentSlip` or `Money`; empty for old rows that do not say.
+    #[param(value_type = Option<String>, pattern = "^(CreditCard|DebitCard|PaymentSlip|Money)?$", example = "CreditCard")]
+    payment_type: Option<PaymentType>,
+    /// This amount in reais or more.
+    #[param(value_type = Option<String>, pattern = r"^-?\d{1,12}(\.\d{1,2})?$", example = "10.00")]
+    min: Option<Money>,
+    /// This amount in reais or less.
+    #[param(value_type = Option<String>, pattern = r"^-?\d{1,12}(\.\d{1,2})?$", example = "1000.00")]
+    max: Option<Money>,
+    /// Text: every word must occur in the description; case and accents do not matter. At most 200 characters.
+    #[param(value_type = Option<String>, max_length = 200, pattern = r"[\p{L}\p{N}]", example = "farmacia")]
+    q: Option<Words>,
+}
+
+impl From<TotalsQuery> for MovementQuery {
+    fn from(TotalsQuery { from, to, kind, payment_type, min, max, q }: TotalsQuery) -> Self {
+        Self { from, to, kind, payment_type, min, max, q, limit: None, after: None }
+    }
+}
+
 /// A day or an instant.
 fn moment() -> schema::Schema {
     let form = |format| {

@@ -44,6 +44,8 @@ on_every_engine!(
     pages_follow_each_other,
     movements_are_filtered_by_days_of_the_zone_and_instants,
     wrong_filters_are_named_with_what_they_take,
+    movements_are_added_up_by_month_and_type,
+    words_say_who_looked_for_them_and_what_was_left_out,
     bodies_are_read_with_the_field_that_is_wrong,
     ids_that_are_none_are_malformed_and_unknown_ones_not_found,
     a_stale_version_is_refused,
@@ -309,6 +311,48 @@ async fn wrong_filters_are_named_with_what_they_take(on: On) {
     assert!(app.evidence.told().is_empty(), "nothing was answered about anybody");
 }
 
+async fn movements_are_added_up_by_month_and_type(on: On) {
+    let app = app(on).await.with_purchases(1..=3).await;
+    let post = async |number: u8, fields: Value| {
+        let mut body =
+            json!({ "id": id(number), "cpf": ANA, "date": "2026-10-01T01:00:00Z", "value": "0.10" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        assert_eq!(app.post(&body.to_string()).await.status, 201);
+    };
+    post(4, json!({})).await;
+    post(5, json!({ "type": "Credit", "description": "Salário", "date": "2026-10-31T23:59:00-03:00" })).await;
+    post(6, json!({ "type": "Debit", "description": "Salário" })).await;
+    let total = |month: &str, kind: &str, value: &str, count: u8| json!({ "month": month, "type": kind, "value": value, "count": count });
+    let get = async |query: &str| app.get(&format!("/evento/totais/{ANA}{query}")).await.json();
+    let all = get("").await;
+    let october = [total("2026-10", "Credit", "0.10", 1), total("2026-10", "Debit", "6.00", 3)];
+    let september = [total("2026-09", "", "0.10", 1), total("2026-09", "Debit", "0.10", 1)];
+    assert_eq!(all["totals"], json!([&october[..], &september[..]].concat()));
+    assert_eq!((&all["cpf"], &all["as_of"], &all["source"]), (&json!(ANA), &json!(NOW), &json!("own")));
+    assert_eq!(all["search"], json!({ "by": "store", "reduced": [] }));
+    assert_eq!(get("?q=salario&type=Debit").await["totals"], json!(september[1..]));
+    assert_eq!(get("?from=2026-10-01&max=0.10").await["totals"], json!(october[..1]));
+    assert_eq!(get("?min=1000").await["totals"], json!([]));
+    assert_eq!(app.get(&format!("/evento/totais/{RUI}")).await.problem().1, "not_found");
+    assert_eq!(app.get(&format!("/evento/totais/{ANA}?limit=5")).await.problem().2, "limit");
+    let told = app.evidence.told();
+    assert_eq!(
+        told.iter().filter(|(operation, ..)| operation == "GET /evento/totais/{cpf}").count(),
+        5,
+        "{told:?}"
+    );
+}
+
+async fn words_say_who_looked_for_them_and_what_was_left_out(on: On) {
+    let app = app(on).await.with_purchases(1..=2).await;
+    let list = async |query: &str| app.get(&format!("/evento/movtofinanceiro/{ANA}?{query}")).await.json();
+    assert_eq!(list("q=FARMACIA").await["search"], json!({ "by": "store", "reduced": ["stemming"] }));
+    assert_eq!(list("limit=1").await.get("search"), None, "there was nothing to look for");
+    let totals = app.get(&format!("/evento/totais/{ANA}?q=farm%C3%A1cia")).await.json();
+    assert_eq!(totals["search"], json!({ "by": "store", "reduced": ["stemming"] }));
+    assert_eq!(totals["totals"][0]["count"], 2);
+}
+
 async fn bodies_are_read_with_the_field_that_is_wrong(on: On) {
     let app = app(on).await.with_purchases(1..=1).await;
     let with = |fields: &str| format!(r#"{{"cpf":"{ANA}","date":"2026-10-05T12:00:00Z",{fields}}}"#);
@@ -384,6 +428,7 @@ async fn every_route_needs_its_scope() {
     for (method, path, scope) in [
         ("GET", "/evento/x", "events:read"),
         ("GET", "/evento/movtofinanceiro/x?y=z", "events:read"),
+        ("GET", "/evento/totais/x?y=z", "events:read"),
         ("GET", "/evento/ultcompracartao/x", "events:read"),
         ("GET", "/financial-transactions/x", "events:read"),
         ("GET", "/last-purchases/x", "events:read"),
@@ -421,7 +466,7 @@ async fn the_document_has_every_route_and_shape() {
             item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         })
         .collect();
-    assert_eq!(operations.len(), 9, "{operations:?}");
+    assert_eq!(operations.len(), 10, "{operations:?}");
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for name in [
         "Events",
@@ -431,6 +476,9 @@ async fn the_document_has_every_route_and_shape() {
         "LastPurchaseOf",
         "LastConsultation",
         "MovementPage",
+        "MovementTotals",
+        "MovementTotal",
+        "SearchedBy",
         "MonthlyTotal",
         "ConsultedCpf",
         "Written",

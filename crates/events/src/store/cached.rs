@@ -15,18 +15,18 @@ use ficha_cache::{Shelf, Written};
 use ficha_contract::{Ingested, Reply, Source, StoreError};
 use ficha_domain::Cpf;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Movements on a server, with a cache in front.
 pub struct CachedMovements {
-    store: MongoMovements,
+    store: Arc<MongoMovements>,
     shelf: Shelf,
 }
 
 impl CachedMovements {
     /// This shelf in front of this store, of which all processes that use it have the same in front.
     #[must_use]
-    pub fn new(store: MongoMovements, shelf: Shelf) -> Self {
+    pub fn new(store: Arc<MongoMovements>, shelf: Shelf) -> Self {
         Self { store, shelf }
     }
 

@@ -15,7 +15,8 @@ mod mongo;
 mod replies;
 mod sqlite;
 pub use cached::CachedMovements;
-pub use mongo::MongoMovements;
+pub(crate) use mongo::Found;
+pub use mongo::{Index, IndexError, IndexFigures, MongoMovements, Naming, Pace};
 pub use sqlite::SqliteMovements;
 
 #[cfg(test)]

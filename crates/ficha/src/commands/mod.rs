@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod dossier;
 pub mod generate;
 pub mod import;
+pub mod index;
 pub mod openapi;
 pub mod serve;
 pub mod spool;

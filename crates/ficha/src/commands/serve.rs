@@ -80,6 +80,13 @@ pub async fn serve(config: &Config, folder: &Folder, app: &App, listeners: Liste
         tracing::info!(address = %listening.address, "serving other processes");
         servers.spawn(listen(listening, desks, config.limits.clone(), stopped.clone()));
     }
+    if let Some(index) = app.events.as_ref().and_then(|events| events.index()).cloned() {
+        let mut stopped = stopped.clone();
+        servers.spawn(async move {
+            index.keep(async move { drop(stopped.wait_for(|stopped| *stopped).await) }).await;
+            Ok(())
+        });
+    }
     folder.announce(&Serving { url, issuer: config.issuer(), pid: std::process::id() })?;
     tracing::info!(%address, "serving");
     let ended = tokio::select! {

@@ -2,6 +2,7 @@
 //! without them.
 
 mod events;
+mod opensearch;
 
 use crate::{
     import::{counts, stripped},

@@ -1,5 +1,6 @@
 //! What is promised when others are faster, the server hangs, or is killed.
 
+mod changes;
 mod encrypted;
 mod kill;
 

@@ -23,7 +23,7 @@ mod mongo {
                 let mut settings = Settings::parse(&ficha_testkit::redis::url()).unwrap();
                 settings.grace = Duration::ZERO;
                 let cache = Cache::open(settings, keyring.vault("cache"), world_of(seed).0).await;
-                CachedMovements::new(store, cache.shelf("events"))
+                CachedMovements::new(Arc::new(store), cache.shelf("events"))
             };
             (in_front(one, 1).await, in_front(other, 2).await, guard)
         }

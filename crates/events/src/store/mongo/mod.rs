@@ -7,8 +7,12 @@
 
 mod change;
 mod hot;
+mod index;
 mod ingest;
 mod rows;
+
+pub(crate) use index::Found;
+pub use index::{Index, IndexError, IndexFigures, Naming, Pace};
 
 use super::{
     LastPurchase, MovementStore, Selection, Write, WriteRefused, codes,
@@ -127,6 +131,13 @@ impl MongoMovements {
     }
 }
 
+impl MongoMovements {
+    /// Whether anybody of that CPF has movements.
+    async fn knows(&self, cpf: Cpf) -> Result<bool, Error> {
+        Ok(self.hot(cpf, &["gone"], |_| Ok(())).await?.is_some())
+    }
+}
+
 #[async_trait]
 impl MovementStore for MongoMovements {
     async fn append_hot(&self, cpf: Cpf, answer: &mut Vec<u8>) -> Result<Option<Timestamp>, StoreError> {
@@ -142,8 +153,7 @@ impl MovementStore for MongoMovements {
         if !found.is_empty() {
             return Ok(Some(found));
         }
-        let known = self.hot(cpf, &["gone"], |_| Ok(())).await;
-        Ok(known.map_err(StoreError::new)?.map(|()| found))
+        Ok(self.knows(cpf).await.map_err(StoreError::new)?.then_some(found))
     }
 
     async fn write(&self, write: Write) -> Result<Reply, WriteRefused> {

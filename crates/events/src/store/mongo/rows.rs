@@ -75,6 +75,27 @@ impl MongoMovements {
     }
 }
 
+impl MongoMovements {
+    /// The person's rows of these ids that are selected, whatever their words, the latest first.
+    pub(super) async fn rows(
+        &self,
+        cpf: Cpf,
+        selection: &Selection,
+        ids: impl Iterator<Item = ObjectId>,
+    ) -> Result<Vec<Kept>, Error> {
+        let mut filter = filter(cpf, &Selection { after: None, ..selection.clone() });
+        filter.insert("_id", doc! { "$in": ids.map(id).collect::<Vec<_>>() });
+        let find = self.records.movements.find(filter).sort(latest_first().0).max_time(LIST);
+        let mut rows = Vec::new();
+        let walk = self.records.mongo.walk(LIST, find, |row| {
+            rows.push(kept(row));
+            ControlFlow::Continue(())
+        });
+        walk.await?;
+        rows.into_iter().collect()
+    }
+}
+
 /// The filters of a list; its words are looked for in each row that passes.
 pub(super) fn filter(cpf: Cpf, selection: &Selection) -> Document {
     let mut filter = doc! { "cpf": key(cpf) };
