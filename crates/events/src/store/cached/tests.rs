@@ -6,7 +6,7 @@ mod mongo {
         use ficha_cache::{Cache, Settings};
         use ficha_seal::{FileKeys, Keyring};
         use ficha_testkit::mongo::Guard;
-        use std::time::Duration;
+        use std::{sync::Arc, time::Duration};
 
         /// Keys that no other test has, whichever process it is in.
         fn keyring() -> Keyring {
