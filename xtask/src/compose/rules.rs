@@ -2,6 +2,9 @@
 
 use super::project::{IMAGE, Project, Service};
 
+/// Somebody else's image that does not start otherwise.
+const WRITES_ITS_SETTINGS: &str = "opensearchproject/opensearch:";
+
 /// What is broken, each with the name of its service.
 pub(super) fn broken(project: &Project) -> Vec<String> {
     let services = project.services.iter();
@@ -30,7 +33,7 @@ fn of_service(service: &Service) -> Vec<&'static str> {
     let is_guarded = service.security_opt.iter().any(|option| option == "no-new-privileges:true");
     let rules = [
         (is_pinned, "has an image without a version"),
-        (service.read_only, "can write beside its volumes"),
+        (service.read_only || service.image.starts_with(WRITES_ITS_SETTINGS), "can write beside its volumes"),
         (service.cap_drop == ["ALL"], "keeps capabilities"),
         (is_guarded, "can gain privileges"),
         (!service.user.starts_with("0"), "runs as root"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use ficha_engines::{Durability, mongo, postgres, redis};
+use ficha_engines::{Durability, mongo, opensearch, postgres, redis};
 use serde_json::{Value, json};
 
 use super::project::{Project, Service};
@@ -20,6 +20,8 @@ const CPF: &str = "52998224725";
 /// Where processes answer inside: the world, and each other.
 const OUTSIDE: &str = "0.0.0.0:8080";
 const AMONG_THEM: u16 = 8090;
+/// What has no password is named in a variable.
+const OPENSEARCH: &str = "http://opensearch:9200";
 
 /// One process on files of its own.
 pub(super) fn minimal(project: &Project, ficha: &Path) -> Result<()> {
@@ -37,10 +39,12 @@ pub(super) fn whole(project: &Project, ficha: &Path) -> Result<()> {
     let postgres = postgres::obtain()?.start(Durability::Synced)?;
     let mongo = mongo::obtain()?.start(Durability::Synced)?;
     let redis = redis::obtain()?.start()?;
+    let opensearch = opensearch::obtain()?.start()?;
     lead(project, "postgres", postgres.url())?;
     lead(project, "mongo", &format!("{}ficha?replicaSet=rs0", mongo.url()))?;
     lead(project, "redis", redis.url())?;
-    let stage = Stage::of(project, ficha)?;
+    let mut stage = Stage::of(project, ficha)?;
+    stage.opensearch = opensearch.url().trim_end_matches('/').to_owned();
     for (name, service) in project.ours().filter(|(_, service)| service.is_one_shot()) {
         let work = stage.command(name, service.command.iter().flatten());
         said(&mut work?).with_context(|| format!("{name} of compose.yaml"))?;
@@ -110,6 +114,7 @@ struct Stage<'a> {
     /// Where each process answers others: its name among them, and its port here.
     peers: BTreeMap<&'a str, (&'a str, u16)>,
     files: String,
+    opensearch: String,
 }
 
 impl<'a> Stage<'a> {
@@ -125,7 +130,7 @@ impl<'a> Stage<'a> {
         }
         // ficha makes it itself, for its owner only.
         let files = emptied("deploy/volume")?.join("data").display().to_string();
-        Ok(Self { project, ficha, image: image()?, peers, files })
+        Ok(Self { project, ficha, image: image()?, peers, files, opensearch: String::new() })
     }
 
     /// ficha with the variables of a service.
@@ -159,7 +164,7 @@ impl<'a> Stage<'a> {
             .peers
             .get(name)
             .map(|(_, port)| (format!("0.0.0.0:{AMONG_THEM}"), format!("127.0.0.1:{port}")));
-        let mut value = value.replace(OUTSIDE, "127.0.0.1:0");
+        let mut value = value.replace(OUTSIDE, "127.0.0.1:0").replace(OPENSEARCH, &self.opensearch);
         let others = self
             .peers
             .values()
