@@ -41,12 +41,14 @@ const fn read(path: &'static str) -> Question {
 }
 
 /// `{}` is where the CPF goes.
-const QUESTIONS: [Question; 11] = [
+const QUESTIONS: [Question; 13] = [
     read("/divida/{}"),
     read("/score/{}"),
     read("/evento/{}"),
     read("/evento/ultcompracartao/{}"),
     read("/evento/movtofinanceiro/{}?limit=3"),
+    read("/evento/movtofinanceiro/{}?q=padaria"),
+    read("/evento/totais/{}"),
     read("/financial-transactions/{}"),
     read(CONSULTED),
     read("/dossie/{}"),

@@ -53,10 +53,17 @@ const CACHE: Sign = Sign {
     is_found: |_, now| now == 1,
 };
 
+const INDEX: Sign = Sign {
+    role: "events",
+    figure: "ficha_search_behind_seconds",
+    is_missed: |_, now| now > 5,
+    is_found: |_, now| now <= 3,
+};
+
 /// It is missed, and found again, within this time.
 const SOON: Duration = Duration::from_secs(30);
 
-const CUTS: [Cut; 6] = [
+const CUTS: [Cut; 8] = [
     Cut {
         name: "the cache is killed",
         away: |place| place.redis.kill().unwrap(),
@@ -70,6 +77,20 @@ const CUTS: [Cut; 6] = [
         back: |place| signal(place.redis.id(), "CONT"),
         excused: &[],
         sign: CACHE,
+    },
+    Cut {
+        name: "the index is killed",
+        away: |place| place.search.kill().unwrap(),
+        back: |place| place.search.restart().unwrap(),
+        excused: &[],
+        sign: INDEX,
+    },
+    Cut {
+        name: "the index hangs",
+        away: |place| signal(place.search.id(), "STOP"),
+        back: |place| signal(place.search.id(), "CONT"),
+        excused: &[],
+        sign: INDEX,
     },
     Cut {
         name: "the store of consultations is gone",
@@ -104,9 +125,11 @@ const CUTS: [Cut; 6] = [
 mod postgres {
     mod mongo {
         mod redis {
-            #[tokio::test(flavor = "multi_thread")]
-            async fn what_goes_away_under_load_costs_no_answer_and_no_consultation() {
-                println!("{}", crate::chaos::through_all_cuts().await);
+            mod opensearch {
+                #[tokio::test(flavor = "multi_thread")]
+                async fn what_goes_away_under_load_costs_no_answer_and_no_consultation() {
+                    println!("{}", crate::chaos::through_all_cuts().await);
+                }
             }
         }
     }
@@ -120,7 +143,9 @@ async fn through_all_cuts() -> String {
     for cut in &CUTS {
         goes_and_comes_back(cut, &mut place, &line, &mut load).await;
     }
-    place.has_everything_once(&line, &people, load.stop().await).await
+    let told = load.stop().await;
+    place.index_is_as_the_store().await;
+    place.has_everything_once(&line, &people, told).await
 }
 
 async fn goes_and_comes_back(cut: &Cut, place: &mut Place, line: &Line, load: &mut Load) {

@@ -2,10 +2,18 @@
 
 use super::load::Told;
 use crate::server::{CPF, Line, Server};
-use ficha_engines::{Running, redis};
+use ficha_engines::{Running, opensearch, redis};
+use ficha_mongo::mongodb::{Client, bson::Document};
 use ficha_testkit::{mongo, postgres, proxy::Proxy};
 use jiff::Timestamp;
-use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 /// More people than anybody is asked about a hundred times, where lists end.
@@ -20,6 +28,8 @@ pub struct Place {
     pub server: Server,
     pub evidence: Proxy,
     pub redis: Running,
+    pub search: Running,
+    bases: String,
     client: (String, String),
     stores: String,
     record: String,
@@ -34,6 +44,7 @@ impl Place {
         let (bases, third) = mongo::database();
         let evidence = Proxy::before(&record, 1).await;
         let redis = redis::obtain().unwrap().start().unwrap();
+        let search = opensearch::obtain().unwrap().start().unwrap();
         let server = Server::split(&[
             ("FICHA_DEBTS__URL", &stores),
             ("FICHA_DOSSIER__URL", &stores),
@@ -42,10 +53,11 @@ impl Place {
             ("FICHA_EVENTS__URL", &bases),
             ("FICHA_EVIDENCE__URL", &evidence.url),
             ("FICHA_CACHE__URL", redis.url()),
+            ("FICHA_SEARCH__URL", search.url()),
         ]);
         let client = server.client("read write", &["--purpose", "credit_granting", "--rate", "none"]);
         let guards = ([first, second], third);
-        Self { server, evidence, redis, client, stores, record, asked: 0, _guards: guards }
+        Self { server, evidence, redis, search, bases, client, stores, record, asked: 0, _guards: guards }
     }
 
     /// People in all bases.
@@ -90,9 +102,53 @@ impl Place {
     /// A figure that a process shows.
     pub async fn figure(&mut self, role: &str, name: &str) -> i64 {
         let url = format!("{}/metrics", self.server.process(role).url);
-        let figures = self.server.send(self.server.request(reqwest::Method::GET, &url)).await.text;
+        let figures = self.server.send(self.server.request(Method::GET, &url)).await.text;
         let value = figures.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("{role} has no {name}"))
+    }
+
+    /// The index has every movement as it is now, and nothing besides.
+    pub async fn index_is_as_the_store(&self) {
+        let store = Client::with_uri_str(&self.bases).await.unwrap().default_database().unwrap();
+        let mut rows = store.collection::<Document>("events_movement").find(Document::new()).await.unwrap();
+        let mut expected = BTreeMap::new();
+        while rows.advance().await.unwrap() {
+            let row = rows.deserialize_current().unwrap();
+            expected.insert(row.get_object_id("_id").unwrap().to_hex(), row.get_i64("version").unwrap());
+        }
+        let begun = Instant::now();
+        while self.indexed().await != expected {
+            assert!(begun.elapsed() < SOON, "the index is not as the store");
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Movements in the index, and which version of them.
+    async fn indexed(&self) -> BTreeMap<String, i64> {
+        let ask = async |path: &str, body: Value| {
+            let url = format!("{}/ficha_movement/{path}", self.search.url().trim_end_matches('/'));
+            self.server.send(self.server.request(Method::POST, &url).json(&body)).await.json()
+        };
+        ask("_refresh", json!({})).await;
+        let mut all = BTreeMap::new();
+        loop {
+            let query = json!({ "bool": { "must_not": { "exists": { "field": "gone" } } } });
+            let mut page =
+                json!({ "size": 5000, "sort": ["id"], "_source": ["id", "version"], "query": query });
+            if let Some((last, _)) = all.last_key_value() {
+                page["search_after"] = json!([last]);
+            }
+            let said = ask("_search", page).await;
+            let hits = said["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{said}"));
+            if hits.is_empty() {
+                return all;
+            }
+            let of = |hit: &Value| {
+                let source = &hit["_source"];
+                (source["id"].as_str().unwrap().to_owned(), source["version"].as_i64().unwrap())
+            };
+            all.extend(hits.iter().map(of));
+        }
     }
 
     /// Every consultation that was answered is in its person's list, once, and in the record is nothing besides; and
