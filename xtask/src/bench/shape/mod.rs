@@ -49,11 +49,12 @@ struct Line {
 
 const BARE: &str = "bare server";
 const PGBENCH: &str = "pgbench, the very statement";
+const PGBENCH_PLAIN: &str = "pgbench, `person_index = $1`";
 const FIND_ONE: &str = "the driver's find_one";
 const SQLITE: &str = "GET /dossie, one process on SQLite";
 /// What is measured, and by what.
 const RATIOS: [(&str, &[&str]); 4] = [
-    ("GET /divida on PostgreSQL", &[PGBENCH]),
+    ("GET /divida on PostgreSQL", &[PGBENCH, PGBENCH_PLAIN]),
     ("GET /evento on MongoDB", &[FIND_ONE]),
     ("GET /dossie, one process on the engines", &[SQLITE, BARE]),
     ("GET /dossie, a process for each role", &[SQLITE, BARE]),
@@ -102,7 +103,10 @@ impl Place {
     /// One measurement of each.
     fn round(&self, load: &Load) -> Result<Vec<Line>> {
         let person = |route, subject: &Subject| Course::Person(route).write(&load.folder, subject);
-        let mut lines = vec![pgbench::run(self.postgres.url(), load)?];
+        let mut lines = vec![
+            pgbench::run(PGBENCH, self.postgres.url(), load)?,
+            pgbench::run(PGBENCH_PLAIN, self.postgres.url(), load)?,
+        ];
         person("/divida", &self.one)?;
         lines.push(ask(RATIOS[0].0, &self.one.ready.url, &[self.one.server.id()], load)?);
         lines.push(self.find_one(load)?);
@@ -220,7 +224,7 @@ mod tests {
             .map(|(by, rate)| [line(PGBENCH, by), line(RATIOS[0].0, rate)]);
         assert_eq!(
             ratios(RATIOS[0].0, &lines.into_iter().flatten().collect::<Vec<_>>()),
-            format!("0.50 of {PGBENCH}")
+            format!("0.50 of {PGBENCH}; NaN of {PGBENCH_PLAIN}")
         );
         assert_eq!(ratios(PGBENCH, &[]), "");
     }
